@@ -1,0 +1,303 @@
+/* Where nodes live: memory, references, the reuse of slots. Recording is in graph.c. */
+#define _POSIX_C_SOURCE 200809L     /* nanosleep */
+
+#include "arena.h"
+#include "lock.h"
+#include "pass.h"
+
+#include <stdlib.h>
+
+enum { PG_FIRST_CAPACITY = 1024 };
+
+static void *pg_realloc(void *context, void *block, size_t size)
+{
+    (void)context;
+    if (size) return realloc(block, size);
+    free(block);
+    return NULL;
+}
+
+void *pg_allocate(pg_arena *arena, void *block, uint64_t size)
+{
+    return size > SIZE_MAX ? NULL : arena->resize(arena->context, block, (size_t)size);
+}
+
+void pg_deallocate(pg_arena *arena, void *block)
+{
+    if (block) arena->resize(arena->context, block, 0);
+}
+
+/* -- arenas ------------------------------------------------------------------------------------ */
+
+pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int hosts)
+{
+    pg_arena *arena;
+    if (!resize) resize = pg_realloc;
+    if (!limit || limit > UINT32_MAX - 1u) limit = UINT32_MAX - 1u;
+    arena = resize(context, NULL, sizeof *arena);
+    if (!arena) return NULL;
+    memset(arena, 0, sizeof *arena);
+    arena->resize = resize;
+    arena->context = context;
+    arena->limit = limit;
+    arena->hosts = hosts;
+    if (pg_make_room(arena, limit < PG_FIRST_CAPACITY ? limit : PG_FIRST_CAPACITY)) {
+        pg_arena_free(arena);
+        return NULL;
+    }
+    /* Slot 0 stands for "no node": a leaf that is never freed, nor counted. */
+    arena->top = 1;
+    pg_fill_slot(arena, 0, NAN, (pg_record){{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y, 0});
+    return arena;
+}
+
+void pg_arena_free(pg_arena *arena)
+{
+    for (uint64_t n = 1; n < arena->top; n++)
+        if (!pg_bits_has(&arena->free, (uint32_t)n) && pg_has_edges(arena->rec[n].op) && arena->rec[n].of.edges)
+            pg_deallocate(arena, arena->rec[n].of.edges);
+    if (arena->idle) pg_pass_free(arena->idle);
+    if (arena->free.indices) pg_deallocate(arena, arena->free.level[0]);
+    pg_deallocate(arena, arena->data);
+    pg_deallocate(arena, arena->grad);
+    pg_deallocate(arena, arena->rec);
+    pg_deallocate(arena, arena->host);
+    arena->resize(arena->context, arena, 0);
+}
+
+void pg_lock(pg_arena *arena) { pg_acquire(&arena->lock); }
+void pg_unlock(pg_arena *arena) { pg_set_free(&arena->lock); }
+
+/* Resizes one array to `count` elements. Where it fails, the old one stays. */
+static int pg_resize_array(pg_arena *arena, void *array, uint64_t count, size_t element)
+{
+    void **block = array, *resized = pg_allocate(arena, *block, count * element);
+    if (!resized) return PG_NO_MEMORY;
+    *block = resized;
+    return PG_OK;
+}
+
+int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices)
+{
+    uint64_t *old = bits->indices ? bits->level[0] : NULL, *block;
+    if (bits->indices >= indices) return PG_OK;
+    block = pg_allocate(arena, NULL, pg_bits_size(indices) * sizeof *block);
+    if (!block) return PG_NO_MEMORY;
+    pg_bits_move(bits, block, indices);
+    pg_deallocate(arena, old);
+    return PG_OK;
+}
+
+int pg_make_room(pg_arena *arena, uint64_t nodes)
+{
+    uint64_t slots = nodes + 1;         /* and slot 0 */
+    if (slots <= arena->capacity) return PG_OK;
+    if (nodes > arena->limit) return PG_NO_INDEX;
+    if (pg_resize_array(arena, &arena->data, slots, sizeof *arena->data) ||
+        pg_resize_array(arena, &arena->grad, slots, sizeof *arena->grad) ||
+        pg_resize_array(arena, &arena->rec, slots, sizeof *arena->rec) ||
+        (arena->hosts && pg_resize_array(arena, &arena->host, slots, sizeof *arena->host)) ||
+        pg_reserve_bits(arena, &arena->free, slots))
+        return PG_NO_MEMORY;
+    if (!arena->idle && !(arena->idle = pg_pass_new(arena))) return PG_NO_MEMORY;
+    if (pg_pass_reserve(arena->idle, slots)) return PG_NO_MEMORY;
+    arena->capacity = slots;
+    return PG_OK;
+}
+
+int pg_make_more_room(pg_arena *arena)
+{
+    uint64_t used = arena->capacity - 1, wanted = used > arena->limit / 2 ? arena->limit : 2 * used;
+    return used == arena->limit ? PG_NO_INDEX : pg_make_room(arena, wanted);
+}
+
+/* -- slots ------------------------------------------------------------------------------------- */
+
+/* The top has come down to a free slot: take it, and the free ones below, back. */
+static void pg_lower_top(pg_arena *arena)
+{
+    while (pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) {
+        uint64_t last = arena->top - 1, *word = &arena->free.level[0][last >> 6];
+        unsigned bit = (unsigned)(last & 63), run;
+        uint64_t used = ~(*word << (63 - bit));         /* bit 63: whether `last` is in use */
+        run = used ? 63 - pg_highest(used) : 64;
+        if (run > bit + 1) run = bit + 1;
+        *word &= ~((run == 64 ? ~(uint64_t)0 : ((uint64_t)1 << run) - 1) << (bit + 1 - run));
+        if (!*word) pg_bits_lower(&arena->free, (uint32_t)(last >> 6));
+        arena->free_count -= run;
+        arena->top -= run;
+    }
+    if (arena->free_end > arena->top) arena->free_end = arena->top;
+}
+
+static inline void pg_free_slot(pg_arena *arena, pg_node node)
+{
+    if ((uint64_t)node + 1 == arena->top) {
+        arena->top = node;
+        if (arena->free_end >= node) pg_lower_top(arena);
+    }
+    else {
+        pg_bits_add(&arena->free, node);
+        arena->free_count++;
+        if (arena->free_end <= node) arena->free_end = (uint64_t)node + 1;
+    }
+}
+
+static inline pg_node pg_drop_operand(pg_record *rec, pg_node operand, pg_node dead)
+{
+    if (--rec[operand].refs) return dead;
+    rec[operand].refs = dead;           /* a list of nodes to free, linked through their records */
+    return operand;
+}
+
+PG_NOINLINE void pg_free_nodes(pg_arena *arena, pg_node node)
+{
+    pg_record *rec = arena->rec;
+    pg_node dead = node;
+    rec[node].refs = 0;
+    while (dead) {
+        pg_record *r = &rec[dead];
+        node = dead;
+        dead = r->refs;
+        if (PG_UNLIKELY(pg_has_edges(r->op))) {
+            pg_edges *edges = r->of.edges;
+            for (size_t i = edges->count; i-- > 0;) dead = pg_drop_operand(rec, edges->operand[i], dead);
+            arena->edge_bytes -= edges->bytes;
+            pg_deallocate(arena, edges);
+            r->of.edges = NULL;
+        }
+        else {
+            if (r->of.at.y) dead = pg_drop_operand(rec, r->of.at.y, dead);
+            if (r->of.at.x) dead = pg_drop_operand(rec, r->of.at.x, dead);
+        }
+        if (PG_UNLIKELY(r->step == PG_HOST_STEP && r->op == PG_OP_leaf)) arena->hooked_leaves--;
+        if (PG_UNLIKELY(r->flags & PG_LABELLED)) {
+            r->refs = arena->freed;
+            arena->freed = node;
+        }
+        else pg_free_slot(arena, node);
+    }
+}
+
+pg_node pg_pop_freed(pg_arena *arena, pg_node done)
+{
+    if (done) {
+        arena->freed = arena->rec[done].refs;
+        pg_free_slot(arena, done);
+    }
+    return arena->freed;
+}
+
+/* -- the public, locking face ------------------------------------------------------------------- */
+
+int pg_grow(pg_arena *arena, uint64_t nodes)
+{
+    int status;
+    pg_lock(arena);
+    status = nodes ? pg_make_room(arena, nodes) : pg_make_more_room(arena);
+    pg_unlock(arena);
+    return status;
+}
+
+uint64_t pg_capacity(pg_arena *arena) { return arena->capacity - 1; }
+double *pg_data_array(pg_arena *arena) { return arena->data; }
+double *pg_grad_array(pg_arena *arena) { return arena->grad; }
+
+uint64_t pg_live_nodes(pg_arena *arena)
+{
+    uint64_t live;
+    pg_lock(arena);
+    live = arena->top - 1 - arena->free_count;
+    for (pg_node n = arena->freed; n; n = arena->rec[n].refs) live--;
+    pg_unlock(arena);
+    return live;
+}
+
+size_t pg_bytes(pg_arena *arena)
+{
+    size_t slot = sizeof *arena->data + sizeof *arena->grad + sizeof *arena->rec;
+    if (arena->hosts) slot += sizeof *arena->host;
+    return (size_t)arena->capacity * slot + 2 * (size_t)pg_bits_size(arena->capacity) * sizeof(uint64_t)
+         + arena->edge_bytes;
+}
+
+void pg_retain(pg_arena *arena, pg_node node)
+{
+    pg_lock(arena);
+    arena->rec[node].refs++;
+    pg_unlock(arena);
+}
+
+void pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
+{
+    pg_lock(arena);
+    for (size_t i = 0; i < count; i++) pg_unref(arena, nodes[i]);
+    pg_unlock(arena);
+}
+
+pg_node pg_next_freed(pg_arena *arena, pg_node done)
+{
+    pg_node node;
+    pg_lock(arena);
+    node = pg_pop_freed(arena, done);
+    pg_unlock(arena);
+    return node;
+}
+
+/* -- invariants --------------------------------------------------------------------------------- */
+
+/* A level's bit says whether the word below it is zero; the set holds `members` indices. */
+static int pg_bits_sound(const pg_bits *bits, uint64_t members)
+{
+    for (int l = 1; l < bits->levels; l++)
+        for (uint64_t w = 0; w < pg_bits_words(bits->indices, l - 1); w++)
+            if ((bits->level[l][w >> 6] >> (w & 63) & 1) != (bits->level[l - 1][w] != 0)) return 0;
+    for (uint64_t w = 0; w < pg_bits_words(bits->indices, 0); w++)
+        for (uint64_t rest = bits->level[0][w]; rest; rest &= rest - 1) members--;
+    return members == 0;
+}
+
+static int pg_find_fault(pg_arena *arena, uint32_t *refs)
+{
+    pg_record *rec = arena->rec;
+    pg_node operand[2];
+    if (!pg_bits_sound(&arena->free, arena->free_count)) return 1;
+    if (arena->idle && !pg_bits_sound(pg_pass_marks(arena->idle), 0)) return 2;     /* marks left behind */
+    if (arena->top < 1 || arena->top > arena->capacity) return 3;
+    for (uint64_t n = arena->free_end; n < arena->capacity; n++)
+        if (pg_bits_has(&arena->free, (uint32_t)n)) return 4;
+    if (arena->top > 1 && pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) return 5;
+    for (pg_node n = arena->freed; n; n = rec[n].refs) refs[n] = UINT32_MAX;        /* dead, slot not free yet */
+    for (uint64_t n = 1; n < arena->top; n++) {
+        size_t count;
+        const pg_node *list;
+        if (pg_bits_has(&arena->free, (uint32_t)n) || refs[n] == UINT32_MAX) continue;
+        list = pg_operand_list(arena, (pg_node)n, operand, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (list[i] >= n || !list[i]) return 6;                                 /* operands precede */
+            if (pg_bits_has(&arena->free, list[i]) || refs[list[i]] == UINT32_MAX) return 7;
+            refs[list[i]]++;
+        }
+    }
+    for (uint64_t n = 1; n < arena->top; n++) {
+        if (pg_bits_has(&arena->free, (uint32_t)n) || refs[n] == UINT32_MAX) continue;
+        if (rec[n].refs == 0) return 8;
+        if (rec[n].refs < refs[n]) return 9;                                        /* fewer than parents */
+    }
+    return PG_OK;
+}
+
+int pg_check(pg_arena *arena)
+{
+    int fault = PG_NO_MEMORY;
+    uint32_t *refs;
+    pg_lock(arena);
+    refs = pg_allocate(arena, NULL, arena->capacity * sizeof *refs);
+    if (refs) {
+        memset(refs, 0, (size_t)arena->capacity * sizeof *refs);
+        fault = pg_find_fault(arena, refs);
+        pg_deallocate(arena, refs);
+    }
+    pg_unlock(arena);
+    return fault;
+}

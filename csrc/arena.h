@@ -1,0 +1,199 @@
+/* Inside the library: the arena's layout, and the paths hot enough to inline into a caller. Nothing
+ * here locks; pygrad.h's functions do, and so does the CPython module where there is no GIL. */
+#ifndef PYGRAD_ARENA_H
+#define PYGRAD_ARENA_H
+
+#include "bits.h"
+#include "ops.h"
+#include "pygrad.h"
+
+#if defined(__GNUC__)
+#define PG_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define PG_NOINLINE __attribute__((noinline))
+#else
+#define PG_LIKELY(condition) (condition)
+#define PG_NOINLINE
+#endif
+#define PG_UNLIKELY(condition) (!PG_LIKELY(!(condition)))
+
+#define PG_KEPT ((pg_result)1 << 32)    /* see pg_keep */
+
+enum {                                  /* flags of a node */
+    PG_SKIP_X = 1,                      /* operand x (or the first list) needs no visit: leaves, or none */
+    PG_SKIP_Y = 2,
+    PG_KEEP = 4,
+    PG_LABELLED = 8,
+    PG_INTEGRAL = 16                    /* PG_SCALAR: the number was an integer */
+};
+enum { PG_HOST_STEP = 255 };            /* a step that the host runs */
+
+/* The side block of a node with a list of operands. */
+typedef struct pg_edges {
+    size_t count;                       /* operands, both lists together */
+    double *local;                      /* PG_OP_custom: local gradients, or NULL */
+    char *symbol;                       /* PG_OP_custom: or NULL */
+    size_t bytes;
+    pg_node operand[];
+} pg_edges;
+
+typedef struct pg_record {
+    union {
+        struct { pg_node x, y; } at;    /* 0: none */
+        pg_edges *edges;
+    } of;
+    uint32_t refs;                      /* of a dead node: the next in a list of dead nodes */
+    uint8_t op;
+    uint8_t step;                       /* what the reverse pass runs: op, or PG_HOST_STEP */
+    uint8_t flags;
+    uint8_t unused;
+} pg_record;
+
+struct pg_arena {
+    double *data, *grad;
+    pg_record *rec;
+    void **host;                        /* for each node, a pointer of the host's; NULL without hosts */
+    uint64_t top;                       /* slots from here on were never used, or are free again */
+    uint64_t capacity;
+    uint64_t free_end;                  /* no free slot at or above this one, but below top */
+    uint64_t free_count;
+    pg_bits free;                       /* the free slots below top */
+    pg_pass *idle;                      /* a reverse pass ready for use */
+    uint64_t hooked_leaves;             /* leaves with a host step: passes must visit leaves */
+    uint64_t limit;
+    size_t edge_bytes;
+    pg_node freed;                      /* labelled nodes that died: a list linked through refs */
+    int hosts;
+    pg_resize resize;
+    void *context;
+    int lock;
+};
+
+/* The unlocked halves of what pygrad.h declares, and the library's own allocation. */
+void *pg_allocate(pg_arena *arena, void *block, uint64_t size);
+void pg_deallocate(pg_arena *arena, void *block);
+int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices);
+int pg_make_room(pg_arena *arena, uint64_t nodes);
+int pg_make_more_room(pg_arena *arena);
+void pg_free_nodes(pg_arena *arena, pg_node node);  /* its last reference is gone: it, and what only it reached */
+pg_node pg_pop_freed(pg_arena *arena, pg_node done);
+pg_result pg_record_list(pg_arena *arena, int op, size_t count, const pg_node *operands);
+pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
+                           const double *local, const char *symbol);
+void pg_set_host_step(pg_arena *arena, pg_node node, int on);
+/* A node's operands, in place or written to `room`. A scalar's number is not among them. */
+const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count);
+
+/* Whether an operation keeps its operands in a list. */
+static inline int pg_has_edges(int op)
+{
+    switch (op) {
+    case PG_OP_custom:
+#define PG_OP_NARY(name, symbol, formula, forward, dx, error) case PG_OP_##name:
+#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error) case PG_OP_##name:
+#include "ops.def"
+        return 1;
+    }
+    return 0;
+}
+
+static inline void pg_unref(pg_arena *arena, pg_node node)
+{
+    if (--arena->rec[node].refs == 0) pg_free_nodes(arena, node);
+}
+
+/* A slot above `floor`: the lowest free one, or the top. 0 when the arena is full. */
+static inline pg_node pg_take_slot(pg_arena *arena, pg_node floor)
+{
+    uint64_t slot = (uint64_t)floor + 1;
+    if (slot < arena->free_end) {
+        slot = pg_bits_next(&arena->free, slot);
+        if (slot < arena->free_end) {
+            pg_bits_drop(&arena->free, (uint32_t)slot);
+            arena->free_count--;
+            return (pg_node)slot;
+        }
+        arena->free_end = (uint64_t)floor + 1;
+    }
+    slot = arena->top;
+    if (PG_UNLIKELY(slot == arena->capacity)) return 0;
+    arena->top = slot + 1;
+    return (pg_node)slot;
+}
+
+/* Fills a slot. Its first reference is the caller's. */
+static inline void pg_fill_slot(pg_arena *arena, pg_node node, double data, pg_record record)
+{
+    record.refs = 1;
+    record.step = record.op;
+    arena->data[node] = data;
+    arena->grad[node] = 0.0;
+    arena->rec[node] = record;
+}
+
+static inline pg_result pg_record_leaf(pg_arena *arena, double data)
+{
+    pg_node node = pg_take_slot(arena, 0);
+    pg_record record = {{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y, 0};
+    if (PG_UNLIKELY(!node)) return PG_FULL;
+    pg_fill_slot(arena, node, data, record);
+    return node;
+}
+
+static inline pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
+{
+    pg_record *rec = arena->rec;
+    pg_record record = {{{x, 0}}, 0, (uint8_t)op, 0, PG_SKIP_Y, 0};
+    double z;
+    int error = pg_forward_unary(op, arena->data[x], &z);
+    pg_node node;
+    if (PG_UNLIKELY(error)) return error;
+    node = pg_take_slot(arena, x);
+    if (PG_UNLIKELY(!node)) return PG_FULL;
+    if (rec[x].op == PG_OP_leaf) record.flags |= PG_SKIP_X;
+    record.flags |= rec[x].flags & PG_KEEP;
+    rec[x].refs++;
+    pg_fill_slot(arena, node, z, record);
+    return record.flags & PG_KEEP ? node | PG_KEPT : node;
+}
+
+/* Two operands that are there already, the value z known. */
+static inline pg_result pg_record_pair(pg_arena *arena, int op, pg_node x, pg_node y, double z, int flags)
+{
+    pg_record *rec = arena->rec;
+    pg_record record = {{{x, y}}, 0, (uint8_t)op, 0, (uint8_t)flags, 0};
+    pg_node node = pg_take_slot(arena, x > y ? x : y);
+    if (PG_UNLIKELY(!node)) return PG_FULL;
+    if (rec[x].op == PG_OP_leaf) record.flags |= PG_SKIP_X;
+    if (rec[y].op == PG_OP_leaf) record.flags |= PG_SKIP_Y;
+    record.flags |= (rec[x].flags | rec[y].flags) & PG_KEEP;
+    rec[x].refs++;
+    rec[y].refs++;
+    pg_fill_slot(arena, node, z, record);
+    return record.flags & PG_KEEP ? node | PG_KEPT : node;
+}
+
+static inline pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_node y)
+{
+    double z;
+    int error = pg_forward_binary(op, arena->data[x], arena->data[y], &z);
+    if (PG_UNLIKELY(error)) return error;
+    return pg_record_pair(arena, op, x, y, z, 0);
+}
+
+/* One operand is a number: it becomes a leaf that only the result refers to. */
+static inline pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number,
+                                           int number_is_x, int flags)
+{
+    double data = arena->data[node], z;
+    int error = pg_forward_binary(op, number_is_x ? number : data, number_is_x ? data : number, &z);
+    pg_result leaf, result;
+    if (PG_UNLIKELY(error)) return error;
+    leaf = pg_record_leaf(arena, number);
+    if (PG_UNLIKELY(leaf < 0)) return leaf;
+    result = number_is_x ? pg_record_pair(arena, op, (pg_node)leaf, node, z, flags)
+                         : pg_record_pair(arena, op, node, (pg_node)leaf, z, flags);
+    pg_unref(arena, (pg_node)leaf);     /* the result holds it now; on an error this frees it */
+    return result;
+}
+
+#endif

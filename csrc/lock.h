@@ -1,0 +1,34 @@
+/* A lock that costs one atomic exchange when nobody else holds it. */
+#ifndef PYGRAD_LOCK_H
+#define PYGRAD_LOCK_H
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+static inline int pg_exchange(int *lock, int value) { return (int)_InterlockedExchange((volatile long *)lock, value); }
+#else
+static inline int pg_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQ_REL); }
+#endif
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+static inline void pg_pause(int tries) { Sleep(tries < 64 ? 0 : 1); }
+#else
+#include <sched.h>
+#include <time.h>
+static inline void pg_pause(int tries)
+{
+    struct timespec moment = {0, 50000};
+    if (tries < 64) sched_yield();
+    else nanosleep(&moment, NULL);      /* the holder runs a long pass, or is asleep itself */
+}
+#endif
+
+static inline void pg_acquire(int *lock)
+{
+    for (int tries = 0; pg_exchange(lock, 1); tries += tries < 64) pg_pause(tries);
+}
+
+static inline void pg_set_free(int *lock) { pg_exchange(lock, 0); }
+
+#endif

@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(cffi_modules=["pygrad/_build.py:ffi"])

@@ -1,0 +1,41 @@
+"""Scalar autograd: the small pure-Python ``Value`` class, computed by a C library.
+
+>>> from pygrad import Value
+>>> w = Value(2.0)
+>>> loss = (w - 5) ** 2
+>>> loss.backward()
+>>> w.grad
+-6.0
+"""
+
+from pygrad._version import __version__
+from pygrad.draw import draw_dot
+from pygrad.value import OPS, Value, backend, functions, live_nodes, operands
+
+
+def softmax(values):  # type: ignore[no-untyped-def]
+    """``exp(x_i) / sum(exp(x_j))`` for each x_i, as a list of Values.
+
+    One log-sum-exp node and one node for each element, so large values do not overflow.
+
+    >>> softmax([0.0, 0.0])
+    [Value(data=0.5), Value(data=0.5)]
+    """
+    values = [v if isinstance(v, Value) else Value(v) for v in values]
+    total = functions["logsumexp"](values)
+    return [v.exp_minus(total) for v in values]
+
+
+globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table
+
+__all__ = [
+    "OPS",
+    "Value",
+    "__version__",
+    "backend",
+    "draw_dot",
+    "live_nodes",
+    "operands",
+    "softmax",
+    *functions,
+]

@@ -1,0 +1,184 @@
+"""The arena under the cffi backend: its memory as Python sees it, its errors, the release of nodes.
+
+Three things here are for speed, since each call into C costs several times a Python operation:
+
+- ``data`` and ``grad`` are read through memory views. `make_room` alone moves the arrays; it releases the
+  views first, and a reader that meets a released view asks C instead (see ``Value.data``).
+- A dead object's node number is put on a list, `buried`, and the numbers are handed to C in one call
+  when the arena is full, or when somebody counts.
+- The object of a node is looked up (``_prev`` needs it) in `objects`, a table that is begun when first
+  asked for: see `find_object`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from typing import Any, Callable
+from weakref import ref
+
+from pygrad._cffi import ffi, lib
+
+KEPT = 1 << 32  # set in a result whose operands' objects must be held
+
+arena = lib.pg_arena_new(0, ffi.NULL, ffi.NULL, 0)
+if arena == ffi.NULL:
+    raise MemoryError("no memory for pygrad's arena")
+
+data_view = grad_view = memoryview(b"")
+buried: list[int] = []  # nodes whose object is gone, one entry for each reference to release
+labels: dict[int, dict[str, Any]] = {}  # attributes of a node that are plain constants
+objects: dict[int, ref] = {}  # node -> weak reference to its object
+pinned: dict[int, Any] = {}  # node -> object, where results recorded earlier do not hold it
+tracking = False  # whether every new object goes into `objects`
+lock = threading.RLock()  # of this module's tables; a finalizer may come back here, hence R
+
+_ERRORS = {
+    lib.PG_NO_MEMORY: MemoryError,
+    lib.PG_NO_INDEX: MemoryError,
+    lib.PG_ZERO_DIVISION: ZeroDivisionError,
+    lib.PG_OVERFLOW: OverflowError,
+    lib.PG_DOMAIN: ValueError,
+    lib.PG_COMPLEX: ValueError,
+    lib.PG_EMPTY: ValueError,
+}
+
+
+def text(c_string: Any) -> str:
+    return ffi.string(c_string).decode()
+
+
+def raise_status(status: int) -> None:
+    raise _ERRORS[status](text(lib.pg_status_text(status)))
+
+
+# -- memory ------------------------------------------------------------------------------------------
+
+
+def _open_views() -> None:
+    global data_view, grad_view
+    size = 8 * (lib.pg_capacity(arena) + 1)
+    data_view = memoryview(ffi.buffer(lib.pg_data_array(arena), size)).cast("B").cast("d")
+    grad_view = memoryview(ffi.buffer(lib.pg_grad_array(arena), size)).cast("B").cast("d")
+
+
+def make_room(grow: bool) -> None:
+    """Release what is dead and, where that is not a quarter of the arena or `grow` says so, double it."""
+    with lock:
+        release_buried()
+        capacity = lib.pg_capacity(arena)
+        if not grow and lib.pg_live_nodes(arena) <= capacity - capacity // 4:
+            return
+        collecting = gc.isenabled()
+        gc.disable()  # a finalizer that recorded while the views are closed would be slow, or grow again
+        data_view.release()
+        grad_view.release()
+        try:
+            status = lib.pg_grow(arena, 0)
+            _open_views()
+        finally:
+            if collecting:
+                gc.enable()
+        if status and (grow or lib.pg_live_nodes(arena) == capacity):
+            raise_status(status)
+
+
+def record(call: Callable[..., int], *arguments: Any) -> int:
+    """Call a recording function, making room where it asks. The result may carry `KEPT`."""
+    node = call(arena, *arguments)
+    tries = 0
+    while node == lib.PG_FULL:
+        make_room(grow=tries > 0)  # free slots may all lie below the operands: then only growth helps
+        tries += 1
+        node = call(arena, *arguments)
+    if node < 0:
+        raise_status(node)
+    return node
+
+
+# -- release -----------------------------------------------------------------------------------------
+
+
+def release_buried() -> None:
+    """Hand the dead objects' references back, and forget what was stored for nodes that are freed."""
+    nodes = []
+    try:
+        while True:  # pop is atomic: threads and finalizers may be here at once
+            nodes.append(buried.pop())
+    except IndexError:
+        pass
+    if nodes:
+        lib.pg_release(arena, len(nodes), nodes)
+    with lock:
+        for node in nodes if objects else ():
+            entry = objects.get(node)
+            if entry is not None and entry() is None:
+                del objects[node]
+        node = lib.pg_next_freed(arena, 0)
+        while node:
+            labels.pop(node, None)
+            node = lib.pg_next_freed(arena, node)
+        for node in list(pinned) if len(nodes) >= len(pinned) else ():
+            if lib.pg_references(arena, node) == 1:  # its own object's: no result is left
+                del pinned[node]
+
+
+def live_nodes() -> int:
+    """How many nodes are in use: those that an object or a graph still reaches.
+
+    >>> import pygrad
+    >>> before = pygrad.live_nodes()
+    >>> x = pygrad.Value(1.0)
+    >>> pygrad.live_nodes() - before
+    1
+    """
+    waiting = -1
+    while waiting != len(buried) or buried:  # releasing an object may free others'
+        waiting = len(buried)
+        release_buried()
+    return lib.pg_live_nodes(arena)
+
+
+# -- the object of a node ----------------------------------------------------------------------------
+
+
+def track(kind: type) -> None:
+    """Begin to keep `objects`: from now on each new object is entered, and the living ones are here.
+
+    A weak reference for each recorded operation would cost a third of its time, and most programs
+    never look at ``_prev``; so the table is begun by the first look, from the garbage collector's list.
+    """
+    global tracking
+    tracking = True
+    with lock:
+        for thing in gc.get_objects():
+            if issubclass(type(thing), kind):
+                node = getattr(thing, "_node", 0)
+                if node:
+                    objects[node] = ref(thing)
+
+
+def find_object(node: int) -> Any:
+    """The living object of a node, or None."""
+    entry = objects.get(node)
+    return entry() if entry is not None else None
+
+
+# -- fork --------------------------------------------------------------------------------------------
+
+
+def _before_fork() -> None:
+    lock.acquire()
+    lib.pg_lock(arena)
+
+
+def _after_fork() -> None:
+    lib.pg_unlock(arena)
+    lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+_open_views()

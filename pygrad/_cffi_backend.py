@@ -1,0 +1,508 @@
+"""The cffi backend: ``Value`` in Python over the C library. It runs on every interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable
+from weakref import ref
+
+from pygrad import _arena as store
+from pygrad._arena import KEPT, arena, buried, live_nodes
+from pygrad._cffi import ffi, lib
+from pygrad._shared import CONSTANTS, Op, document, number, refuse_pickle, represent, required_number
+
+backend = "cffi"
+
+_KINDS = {
+    lib.PG_LEAF: "leaf",
+    lib.PG_UNARY: "unary",
+    lib.PG_BINARY: "binary",
+    lib.PG_SCALAR: "scalar",
+    lib.PG_NARY: "nary",
+    lib.PG_PAIRED: "paired",
+    lib.PG_CUSTOM: "custom",
+}
+
+
+def _read_table() -> dict[str, Op]:
+    table = {}
+    while (info := lib.pg_op(len(table))) != ffi.NULL:
+        name = store.text(info.name)
+        table[name] = Op(len(table), name, store.text(info.symbol), store.text(info.formula), _KINDS[info.kind])
+    return table
+
+
+#: The op table by name.
+OPS = _read_table()
+_BY_CODE = list(OPS.values())
+
+
+class _Held:
+    """What a Value carries beyond its node: everything here may be part of a reference cycle."""
+
+    __slots__ = ("attributes", "closure", "operands")
+
+    def __init__(self) -> None:
+        self.operands: tuple[Value, ...] = ()  # whose closures or attributes this graph needs
+        self.closure: Callable[[], Any] | None = None
+        self.attributes: dict[str, Any] = {}
+
+
+class _Node:
+    """A Value in the making. Not having ``Value.__setattr__``, it is filled at full speed; then its
+    class is set."""
+
+    __slots__ = ("__weakref__", "_held", "_node")
+
+    _node: int
+    _held: _Held
+
+
+_set_node = _Node.__dict__["_node"].__set__
+_set_held = _Node.__dict__["_held"].__set__
+
+
+def _wrap(node: int) -> Value:
+    """A new object for a reference to a node."""
+    out = _Node()
+    out._node = node
+    out.__class__ = Value
+    if store.tracking:
+        store.objects[node] = ref(out)
+    return out  # type: ignore[return-value]
+
+
+def _finish(node: int, call: Callable[..., int], arguments: tuple, operands: Iterable[Any]) -> Value:
+    """A result that is not simply a node: an error, a full arena, or one whose operands must be held."""
+    if node < 0:
+        node = store.record(call, *arguments)  # raises, or makes room
+    out = _wrap(node & (KEPT - 1))
+    if node >= KEPT:
+        _hold(out).operands = tuple(v for v in operands if isinstance(v, Value))
+        store.objects[out._node] = ref(out)
+    return out
+
+
+def _hold(value: Value) -> _Held:
+    try:
+        return value._held
+    except AttributeError:
+        held = _Held()
+        _set_held(value, held)
+        return held
+
+
+def _keep(value: Value) -> _Held:
+    """From now on the graphs above this node hold its object; graphs recorded before can't, so that
+    with any of those the object is pinned."""
+    node = value._node
+    store.release_buried()
+    with store.lock:
+        lib.pg_keep(arena, node)
+        store.objects[node] = ref(value)
+        if lib.pg_references(arena, node) > 1:
+            store.pinned[node] = value
+    return _hold(value)
+
+
+def _object(node: int) -> Value:
+    """The one object of a node that somebody else holds a reference to."""
+    if not store.tracking:
+        store.track(Value)
+    with store.lock:
+        value = store.find_object(node)
+        if value is None:
+            lib.pg_retain(arena, node)
+            value = _wrap(node)
+            if len(buried) > 10000:
+                store.release_buried()
+    return value
+
+
+def _run_host_steps(waiting: Any) -> None:
+    """Run the closures that a reverse pass stops for."""
+    try:
+        while waiting:
+            node = lib.pg_pass_node(waiting)
+            if node < 0:
+                store.raise_status(node)
+            value = store.find_object(node)
+            closure = value._held.closure if value is not None else None
+            if closure is not None:
+                closure()
+            waiting, resumed = ffi.NULL, waiting
+            waiting = lib.pg_pass_resume(resumed)
+    except BaseException:
+        if waiting:
+            lib.pg_pass_abandon(waiting)
+        raise
+
+
+# -- methods made from the op table ------------------------------------------------------------------
+
+
+def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
+    code, record, right = op.code, lib.pg_binary, lib.pg_binary_right
+
+    def method(self: Value, other: Any) -> Value:
+        kind = type(other)
+        if kind is Value:
+            node = record(arena, code, self._node, other._node)
+        elif kind is float or kind is int:
+            node = right(arena, code, self._node, other)
+        else:
+            return slow(self, other)
+        if not 0 < node < KEPT:
+            call = record if kind is Value else right
+            return _finish(node, call, (code, self._node, other._node if kind is Value else other), (self, other))
+        out = _Node()
+        out._node = node
+        out.__class__ = Value
+        if store.tracking:
+            store.objects[node] = ref(out)
+        return out  # type: ignore[return-value]
+
+    def slow(self: Value, other: Any) -> Value:
+        if isinstance(other, Value):
+            arguments: tuple = (code, self._node, other._node)
+            return _finish(record(arena, *arguments), record, arguments, (self, other))
+        other = number(other)
+        return NotImplemented if other is NotImplemented else method(self, other)
+
+    return document(method, name, op)
+
+
+def _reflected(op: Op, name: str) -> Callable[[Value, Any], Value]:
+    code, left = op.code, lib.pg_binary_left
+
+    def method(self: Value, other: Any) -> Value:
+        if type(other) is not float and type(other) is not int:
+            other = number(other)
+            if other is NotImplemented:
+                return NotImplemented
+        node = left(arena, code, other, self._node)
+        if not 0 < node < KEPT:
+            return _finish(node, left, (code, other, self._node), (self,))
+        return _wrap(node)
+
+    return document(method, name, op)
+
+
+def _power(scalar: Op, binary: Op) -> Callable[[Value, Any], Value]:
+    code, record = scalar.code, lib.pg_scalar
+    with_value = _binary(binary, "__pow__")
+
+    def method(self: Value, other: Any) -> Value:
+        kind = type(other)
+        if kind is not int and kind is not float:
+            if isinstance(other, Value):
+                return with_value(self, other)
+            integral, other = hasattr(kind, "__index__"), number(other)
+            if other is NotImplemented:
+                return NotImplemented
+        else:
+            integral = kind is int
+        node = record(arena, code, self._node, other, integral)
+        if not 0 < node < KEPT:
+            return _finish(node, record, (code, self._node, other, integral), (self,))
+        return _wrap(node)
+
+    return document(method, "__pow__", scalar)
+
+
+def _unary(op: Op, name: str) -> Callable[[Value], Value]:
+    code, record = op.code, lib.pg_unary
+
+    def method(self: Value) -> Value:
+        node = record(arena, code, self._node)
+        if not 0 < node < KEPT:
+            return _finish(node, record, (code, self._node), (self,))
+        return _wrap(node)
+
+    return document(method, name, op)
+
+
+# -- Value -------------------------------------------------------------------------------------------
+
+
+class Value(_Node):
+    """A number that remembers how it was computed.
+
+    ``data`` is the number, ``grad`` the derivative of the last root that `backward` was called on with
+    respect to it; both are float64 and can be assigned.
+
+    >>> x, y = Value(2.0), Value(-3.0)
+    >>> z = x * y + x ** 2
+    >>> z.backward()
+    >>> z, x.grad, y.grad
+    (Value(data=-2.0), 1.0, 2.0)
+
+    A custom operation gives its value, its operands and either local gradients or a name, in which case
+    the step is assigned afterwards, as a closure: ``out._backward = step``.
+
+    >>> Value(8.0, (x,), (12.0,))  # x ** 3 and its derivative
+    Value(data=8.0)
+
+    Raises TypeError where data, an operand or a local gradient is not what it should be, and ValueError
+    where there is not one local gradient for each operand.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        data: Any,
+        _children: Iterable[Value] = (),
+        _op: str | Sequence[float] = "",
+        label: str = "",
+    ) -> None:
+        data = required_number(data, "data")
+        operands = tuple(_children)
+        if operands or not isinstance(_op, str):
+            node = _record_custom(data, operands, _op)
+        else:
+            node = store.record(lib.pg_leaf, data)
+        old = _node_of(self)
+        _set_node(self, node & (KEPT - 1))
+        if old:
+            buried.append(old)
+        if store.tracking:
+            store.objects[self._node] = ref(self)
+        if node >= KEPT:
+            store.objects[self._node] = ref(self)
+            _hold(self).operands = operands
+        if type(self) is not Value:
+            _keep(self)
+        if label:
+            self.label = label
+
+    def __del__(self, bury: Callable[[int], None] = buried.append) -> None:
+        try:
+            bury(self._node)
+        except AttributeError:
+            pass  # __init__ refused its arguments
+
+    @property
+    def data(self) -> float:
+        """The value, a float64."""
+        try:
+            return store.data_view[self._node]
+        except ValueError:  # the arrays are just being moved
+            return lib.pg_data(arena, self._node)
+
+    @property
+    def grad(self) -> float:
+        """The gradient: what `backward` added up here, in the root's units by this value's."""
+        try:
+            return store.grad_view[self._node]
+        except ValueError:
+            return lib.pg_grad(arena, self._node)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "data":
+            try:
+                store.data_view[self._node] = value
+            except (TypeError, ValueError):  # no float; or the arrays are just being moved
+                lib.pg_set_data(arena, self._node, required_number(value, name))
+        elif name == "grad":
+            try:
+                store.grad_view[self._node] = value
+            except (TypeError, ValueError):
+                lib.pg_set_grad(arena, self._node, required_number(value, name))
+        elif name == "_backward":
+            _set_closure(self, value)
+        elif type(self) is not Value or hasattr(getattr(Value, name, None), "__set__"):
+            object.__setattr__(self, name, value)
+        else:
+            _set_attribute(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_node":
+            raise AttributeError(f"{type(self).__name__}.__init__ has not called Value.__init__")
+        if name != "_held":
+            for attributes in (_plain_attributes(self), _held_attributes(self)):
+                if name in attributes:
+                    return attributes[name]
+        if name == "label":  # as drawing code expects
+            return ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for attributes in (_plain_attributes(self), _held_attributes(self)):
+            if name in attributes:
+                del attributes[name]
+                return
+        object.__delattr__(self, name)
+
+    def backward(self) -> None:
+        """Run the chain rule from here: set this grad to 1.0 and add to the grad of every node it was
+        computed from. A second call adds again; a training loop sets ``p.grad = 0.0`` in between.
+
+        What a closure raises is passed on; the grads above it are written by then, those below are not.
+        """
+        waiting = lib.pg_backward(arena, self._node)
+        if waiting:
+            _run_host_steps(waiting)
+
+    @property
+    def _backward(self) -> Callable[[], Any]:
+        held = getattr(self, "_held", None)
+        return held.closure if held is not None and held.closure is not None else self._step
+
+    def _step(self) -> None:
+        """This one node's step of the reverse pass, from its present grad."""
+        lib.pg_step(arena, self._node)
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The set of operands: the very objects, while somebody holds them."""
+        return set(operands(self))
+
+    @property
+    def _op(self) -> str:
+        """The operation's symbol, '' for a leaf; a power shows its exponent, as in '**2'."""
+        node = self._node
+        symbol = store.text(lib.pg_symbol(arena, node))
+        if _BY_CODE[lib.pg_op_of(arena, node)].kind != "scalar":
+            return symbol
+        integral = ffi.new("int *")
+        exponent = lib.pg_scalar_of(arena, node, integral)
+        return f"{symbol}{int(exponent) if integral[0] else exponent}"
+
+    __repr__ = represent
+    __reduce_ex__ = refuse_pickle
+
+
+def _node_of(value: Value) -> int:
+    try:
+        return value._node
+    except AttributeError:
+        return 0
+
+
+def _plain_attributes(value: Value) -> dict[str, Any]:
+    return store.labels.get(value._node, {})
+
+
+def _held_attributes(value: Value) -> dict[str, Any]:
+    try:
+        return value._held.attributes
+    except AttributeError:
+        return {}
+
+
+def _set_attribute(value: Value, name: str, attribute: Any) -> None:
+    """A constant lives with the node. Anything else could refer back to this object: it lives with the
+    object, where the garbage collector sees it, and graphs hold the object."""
+    if type(attribute) in CONSTANTS:
+        _held_attributes(value).pop(name, None)
+        with store.lock:
+            lib.pg_label(arena, value._node)
+            store.labels.setdefault(value._node, {})[name] = attribute
+    else:
+        _keep(value).attributes[name] = attribute
+        _plain_attributes(value).pop(name, None)
+
+
+def _set_closure(value: Value, closure: Any) -> None:
+    if not callable(closure):
+        raise TypeError(f"_backward must be callable, not {type(closure).__name__}")
+    _keep(value).closure = closure
+    lib.pg_host_step(arena, value._node, 1)
+
+
+def _nodes(values: Sequence[Any], what: str) -> list[int]:
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"{what} must be Values, not {type(value).__name__}")
+    return [value._node for value in values]
+
+
+def _record_custom(data: float, operands: tuple, op: Any) -> int:
+    nodes = _nodes(operands, "_children")
+    if isinstance(op, str):
+        return store.record(lib.pg_custom, data, len(nodes), nodes, ffi.NULL, op.encode())
+    local = [required_number(gradient, "a local gradient") for gradient in op]
+    if len(local) != len(nodes):
+        raise ValueError(f"{len(nodes)} children need {len(nodes)} local gradients, not {len(local)}")
+    if not nodes:
+        return store.record(lib.pg_leaf, data)
+    return store.record(lib.pg_custom, data, len(nodes), nodes, local, ffi.NULL)
+
+
+def operands(value: Value) -> list[Value]:
+    """A node's operands in order, a repeated one as often as it was used."""
+    node, room = value._node, 2
+    while True:
+        nodes = ffi.new("pg_node[]", room)
+        count = lib.pg_operands(arena, node, room, nodes)
+        if count <= room:
+            return [_object(nodes[i]) for i in range(count)]
+        room = count
+
+
+# -- functions ---------------------------------------------------------------------------------------
+
+
+def _value(x: Any) -> Value:
+    return x if isinstance(x, Value) else Value(x)
+
+
+def _fold(op: Op, values: tuple[Value, ...]) -> Value:
+    arguments = (op.code, len(values), [value._node for value in values])
+    return _finish(lib.pg_nary(arena, *arguments), lib.pg_nary, arguments, values)
+
+
+def _function(op: Op) -> Callable[..., Value]:
+    if op.kind == "unary":
+
+        def function(x: Any) -> Value:
+            return getattr(_value(x), op.name)()
+    elif op.kind == "binary":
+
+        def function(x: Any, y: Any) -> Value:  # type: ignore[misc]
+            return getattr(_value(x), op.name)(_value(y))
+    elif op.kind == "nary":
+
+        def function(values: Iterable[Any]) -> Value:
+            return _fold(op, tuple(map(_value, values)))
+    else:
+
+        def function(x: Iterable[Any], y: Iterable[Any]) -> Value:  # type: ignore[misc]
+            first, second = tuple(map(_value, x)), tuple(map(_value, y))
+            if len(first) != len(second):
+                raise ValueError(f"{op.name} needs lists of equal length, not {len(first)} and {len(second)}")
+            return _fold(op, first + second)
+
+    document(function, op.name, op).__qualname__ = op.name
+    return function
+
+
+#: Operations that Python spells with an operator; the others are methods under their own names.
+_OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "div": "truediv"}
+
+
+def _equip() -> dict[str, Callable[..., Value]]:
+    """Give Value its methods from the op table; return the functions of the same names."""
+    functions = {}
+    for op in OPS.values():
+        if op.name in _OPERATORS:
+            name = _OPERATORS[op.name]
+            setattr(Value, f"__{name}__", _binary(op, f"__{name}__"))
+            setattr(Value, f"__r{name}__", _reflected(op, f"__r{name}__"))
+        elif op.name == "pow":
+            setattr(Value, "__pow__", _power(OPS["pow_scalar"], op))
+            setattr(Value, "__rpow__", _reflected(op, "__rpow__"))
+        elif op.name == "neg":
+            setattr(Value, "__neg__", _unary(op, "__neg__"))
+        elif op.kind in ("unary", "binary"):
+            setattr(Value, op.name, {"unary": _unary, "binary": _binary}[op.kind](op, op.name))
+            functions[op.name] = _function(op)
+        elif op.kind in ("nary", "paired"):
+            functions[op.name] = _function(op)
+    setattr(Value, "__abs__", Value.abs)
+    return functions
+
+
+functions = _equip()
+__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "operands"]

@@ -1,0 +1,1 @@
+def draw_dot(*a): raise ImportError

@@ -33,6 +33,7 @@ objects: dict[int, ref] = {}  # node -> weak reference to its object
 pinned: dict[int, Any] = {}  # node -> object, where results recorded earlier do not hold it
 tracking = False  # whether every new object goes into `objects`
 lock = threading.RLock()  # of this module's tables; a finalizer may come back here, hence R
+_taking = threading.Lock()  # of the front of `buried`
 
 _ERRORS = {
     lib.PG_NO_MEMORY: MemoryError,
@@ -102,12 +103,11 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
 
 def release_buried() -> None:
     """Hand the dead objects' references back, and forget what was stored for nodes that are freed."""
-    nodes = []
-    try:
-        while True:  # pop is atomic: threads and finalizers may be here at once
-            nodes.append(buried.pop())
-    except IndexError:
-        pass
+    nodes: list[int] = []
+    if _taking.acquire(blocking=False):  # who fails meets another thread, or a finalizer, doing just this
+        nodes = buried.copy()
+        del buried[: len(nodes)]
+        _taking.release()
     if nodes:
         lib.pg_release(arena, len(nodes), nodes)
     with lock:
@@ -133,9 +133,8 @@ def live_nodes() -> int:
     >>> pygrad.live_nodes() - before
     1
     """
-    waiting = -1
-    while waiting != len(buried) or buried:  # releasing an object may free others'
-        waiting = len(buried)
+    release_buried()
+    while buried:  # a pinned object may have gone, and others with it
         release_buried()
     return lib.pg_live_nodes(arena)
 
@@ -170,11 +169,13 @@ def find_object(node: int) -> Any:
 
 def _before_fork() -> None:
     lock.acquire()
+    _taking.acquire()
     lib.pg_lock(arena)
 
 
 def _after_fork() -> None:
     lib.pg_unlock(arena)
+    _taking.release()
     lock.release()
 
 

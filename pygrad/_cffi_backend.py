@@ -58,6 +58,7 @@ class _Node:
     _held: _Held
 
 
+_get_node = _Node.__dict__["_node"].__get__
 _set_node = _Node.__dict__["_node"].__set__
 _set_held = _Node.__dict__["_held"].__set__
 
@@ -183,7 +184,12 @@ def _reflected(op: Op, name: str) -> Callable[[Value, Any], Value]:
         node = left(arena, code, other, self._node)
         if not 0 < node < KEPT:
             return _finish(node, left, (code, other, self._node), (self,))
-        return _wrap(node)
+        out = _Node()
+        out._node = node
+        out.__class__ = Value
+        if store.tracking:
+            store.objects[node] = ref(out)
+        return out  # type: ignore[return-value]
 
     return document(method, name, op)
 
@@ -205,7 +211,12 @@ def _power(scalar: Op, binary: Op) -> Callable[[Value, Any], Value]:
         node = record(arena, code, self._node, other, integral)
         if not 0 < node < KEPT:
             return _finish(node, record, (code, self._node, other, integral), (self,))
-        return _wrap(node)
+        out = _Node()
+        out._node = node
+        out.__class__ = Value
+        if store.tracking:
+            store.objects[node] = ref(out)
+        return out  # type: ignore[return-value]
 
     return document(method, "__pow__", scalar)
 
@@ -262,10 +273,11 @@ class Value(_Node):
             node = _record_custom(data, operands, _op)
         else:
             node = store.record(lib.pg_leaf, data)
-        old = _node_of(self)
+        try:
+            buried.append(_get_node(self))  # __init__ called once more makes a new node
+        except AttributeError:
+            pass
         _set_node(self, node & (KEPT - 1))
-        if old:
-            buried.append(old)
         if store.tracking:
             store.objects[self._node] = ref(self)
         if node >= KEPT:
@@ -311,28 +323,10 @@ class Value(_Node):
                 lib.pg_set_grad(arena, self._node, required_number(value, name))
         elif name == "_backward":
             _set_closure(self, value)
-        elif type(self) is not Value or hasattr(getattr(Value, name, None), "__set__"):
-            object.__setattr__(self, name, value)
         else:
-            _set_attribute(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_node":
-            raise AttributeError(f"{type(self).__name__}.__init__ has not called Value.__init__")
-        if name != "_held":
-            for attributes in (_plain_attributes(self), _held_attributes(self)):
-                if name in attributes:
-                    return attributes[name]
-        if name == "label":  # as drawing code expects
-            return ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        for attributes in (_plain_attributes(self), _held_attributes(self)):
-            if name in attributes:
-                del attributes[name]
-                return
-        object.__delattr__(self, name)
+            if type(self) is Value and not hasattr(Value, name):
+                setattr(Value, name, _Attribute(name))
+            object.__setattr__(self, name, value)
 
     def backward(self) -> None:
         """Run the chain rule from here: set this grad to 1.0 and add to the grad of every node it was
@@ -373,35 +367,48 @@ class Value(_Node):
     __reduce_ex__ = refuse_pickle
 
 
-def _node_of(value: Value) -> int:
-    try:
-        return value._node
-    except AttributeError:
-        return 0
+class _Attribute:
+    """An attribute that a user has set on a Value. It lasts as long as the node is in a graph.
+
+    A constant lives with the node. Anything else could refer back to its object: it lives with the
+    object, where the garbage collector sees it, and graphs hold the object. (A ``__getattr__`` on the
+    class would do without this descriptor, and make each operation half as slow again.)
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @staticmethod
+    def _places(value: Value) -> tuple[dict[str, Any], dict[str, Any]]:
+        held = getattr(value, "_held", None)
+        return store.labels.get(value._node, {}), held.attributes if held is not None else {}
+
+    def __get__(self, value: Value | None, owner: type | None = None) -> Any:
+        if value is not None:
+            for attributes in self._places(value):
+                if self.name in attributes:
+                    return attributes[self.name]
+            if self.name == "label":  # as drawing code expects
+                return ""
+        raise AttributeError(f"'Value' object has no attribute {self.name!r}")
+
+    def __set__(self, value: Value, attribute: Any) -> None:
+        for attributes in self._places(value):
+            attributes.pop(self.name, None)
+        if type(attribute) in CONSTANTS:
+            with store.lock:
+                lib.pg_label(arena, value._node)
+                store.labels.setdefault(value._node, {})[self.name] = attribute
+        else:
+            _keep(value).attributes[self.name] = attribute
+
+    def __delete__(self, value: Value) -> None:
+        self.__get__(value)  # raises where there is none
+        for attributes in self._places(value):
+            attributes.pop(self.name, None)
 
 
-def _plain_attributes(value: Value) -> dict[str, Any]:
-    return store.labels.get(value._node, {})
-
-
-def _held_attributes(value: Value) -> dict[str, Any]:
-    try:
-        return value._held.attributes
-    except AttributeError:
-        return {}
-
-
-def _set_attribute(value: Value, name: str, attribute: Any) -> None:
-    """A constant lives with the node. Anything else could refer back to this object: it lives with the
-    object, where the garbage collector sees it, and graphs hold the object."""
-    if type(attribute) in CONSTANTS:
-        _held_attributes(value).pop(name, None)
-        with store.lock:
-            lib.pg_label(arena, value._node)
-            store.labels.setdefault(value._node, {})[name] = attribute
-    else:
-        _keep(value).attributes[name] = attribute
-        _plain_attributes(value).pop(name, None)
+Value.label = _Attribute("label")  # type: ignore[attr-defined]
 
 
 def _set_closure(value: Value, closure: Any) -> None:

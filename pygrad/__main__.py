@@ -1,0 +1,74 @@
+"""The command line: ``python -m pygrad`` prints the walkthrough, ``... draw`` draws its graph."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pygrad import Value, __version__, draw_dot, walkthrough
+
+
+def draw(options: argparse.Namespace) -> None:
+    """Write the walkthrough's graph, gradients included, to a file; its suffix is the format."""
+    path: Path = options.output
+    kind = path.suffix[1:].lower()
+    if not kind:
+        sys.exit(f"{path} has no suffix to tell the format by: name it {path}.svg, .png, .pdf or .dot")
+    loss = walkthrough.expression(Value).loss
+    loss.backward()
+    as_text = kind in ("dot", "gv")
+    try:
+        dot = draw_dot(loss, format="svg" if as_text else kind)
+        # The picture is piped, not rendered: `render` leaves the DOT text beside it.
+        content = dot.source.encode() if as_text else _picture(dot)
+        path.write_bytes(content)
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f"can't write {path}: {error}")
+    print(f"wrote {path}")
+
+
+def _picture(dot: object) -> bytes:
+    import graphviz  # type: ignore[import-untyped]
+
+    try:
+        return dot.pipe()  # type: ignore[attr-defined,no-any-return]
+    except graphviz.ExecutableNotFound:
+        raise OSError(
+            "Graphviz's program `dot` was not found; install Graphviz (https://graphviz.org/download), "
+            "or ask for a .dot file, which needs no program: python -m pygrad draw --output walkthrough.dot"
+        ) from None
+    except graphviz.CalledProcessError as error:
+        raise OSError(f"Graphviz's program `dot` failed: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line.
+
+    >>> main(["draw", "--output", "walkthrough.dot"])  # doctest: +SKIP
+    wrote walkthrough.dot
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m pygrad", description="Scalar autograd. Without a command: print the walkthrough."
+    )
+    parser.add_argument("--version", action="version", version=f"pygrad {__version__}")
+    parser.set_defaults(command=lambda options: walkthrough.run())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    command = commands.add_parser("draw", help="draw the walkthrough's graph", description=draw.__doc__)
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("walkthrough.svg"),
+        metavar="FILE",
+        help="what to write: .svg, .png, .pdf, ..., or .dot for Graphviz's text (default: %(default)s)",
+    )
+    command.set_defaults(command=draw)
+
+    options = parser.parse_args(arguments)
+    options.command(options)
+
+
+if __name__ == "__main__":
+    main()

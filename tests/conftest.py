@@ -1,0 +1,38 @@
+"""Every test runs on one backend a process, chosen by PYGRAD_BACKEND; test_backends.py runs the others."""
+
+import gc
+import os
+import subprocess
+import sys
+
+import pytest
+
+import pygrad
+
+
+@pytest.fixture
+def no_leak():
+    """Fails when the test leaves nodes behind."""
+    gc.collect()
+    before = pygrad.live_nodes()
+    yield
+    gc.collect()
+    assert pygrad.live_nodes() == before
+
+
+def pytest_report_header():
+    return f"pygrad {pygrad.__version__}, backend {pygrad.backend}"
+
+
+@pytest.fixture
+def run_python():
+    """Runs a program in a fresh interpreter and returns what it prints."""
+
+    def run(program, *, status=0, **environment):
+        result = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, **environment}
+        )
+        assert result.returncode == status, result.stderr
+        return result.stdout if status == 0 else result.stderr
+
+    return run

@@ -10,7 +10,7 @@
 
 from pygrad._version import __version__
 from pygrad.draw import draw_dot
-from pygrad.value import OPS, Value, backend, functions, live_nodes, operands
+from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
 
 def softmax(values):  # type: ignore[no-untyped-def]
@@ -35,6 +35,7 @@ __all__ = [
     "backend",
     "draw_dot",
     "live_nodes",
+    "memory",
     "operands",
     "softmax",
     *functions,

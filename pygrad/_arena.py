@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 from weakref import ref
 
 from pygrad._cffi import ffi, lib
@@ -137,6 +137,23 @@ def live_nodes() -> int:
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
     return lib.pg_live_nodes(arena)
+
+
+class Memory(NamedTuple):
+    """What the C library has allocated for nodes: bytes, and the number of nodes they have room for."""
+
+    bytes: int
+    nodes: int
+
+
+def memory() -> Memory:
+    """The arena's memory. It grows by doubling and is used again, never given back.
+
+    >>> import pygrad
+    >>> pygrad.memory().bytes / pygrad.memory().nodes < 48
+    True
+    """
+    return Memory(lib.pg_bytes(arena), lib.pg_capacity(arena))
 
 
 # -- the object of a node ----------------------------------------------------------------------------

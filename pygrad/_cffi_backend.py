@@ -7,7 +7,7 @@ from typing import Any, Callable
 from weakref import ref
 
 from pygrad import _arena as store
-from pygrad._arena import KEPT, arena, buried, live_nodes
+from pygrad._arena import KEPT, arena, buried, live_nodes, memory
 from pygrad._cffi import ffi, lib
 from pygrad._shared import CONSTANTS, Op, document, number, refuse_pickle, represent, required_number
 
@@ -167,8 +167,12 @@ def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
         if isinstance(other, Value):
             arguments: tuple = (code, self._node, other._node)
             return _finish(record(arena, *arguments), record, arguments, (self, other))
-        other = number(other)
-        return NotImplemented if other is NotImplemented else method(self, other)
+        x = number(other)
+        if x is not NotImplemented:
+            return method(self, x)
+        if name.startswith("__"):
+            return NotImplemented  # Python asks the other operand, or raises TypeError
+        raise TypeError(f"{name} takes a Value or a number, not {type(other).__name__}")
 
     return document(method, name, op)
 
@@ -512,4 +516,4 @@ def _equip() -> dict[str, Callable[..., Value]]:
 
 
 functions = _equip()
-__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "operands"]
+__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]

@@ -8,6 +8,6 @@ wanted = os.environ.get("PYGRAD_BACKEND", "")
 if wanted not in ("", "cffi"):
     raise ImportError(f"PYGRAD_BACKEND={wanted}: this build of pygrad has the cffi backend only")
 
-from pygrad._cffi_backend import OPS, Value, backend, functions, live_nodes, operands  # noqa: E402
+from pygrad._cffi_backend import OPS, Value, backend, functions, live_nodes, memory, operands  # noqa: E402
 
-__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "operands"]
+__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]

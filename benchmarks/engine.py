@@ -68,7 +68,8 @@ def main() -> None:
         print(f"{size:>10} " + " ".join(f"{m:8.2f}" for m in medians))
     print(f"memory in C: {pygrad.memory().bytes / pygrad.memory().nodes:.2f} bytes a node")
     engine, pure = walkthrough.measure([Value, reference.Value])
-    print(f"the seed's loop: {engine:.2f} us an iteration, pure Python {pure:.2f}: {pure / engine:.2f} times as long")
+    ratio = f"{pure / engine:.2f} times as long"
+    print(f"the seed's loop: {engine:.2f} us an iteration, pure Python {pure:.2f}: {ratio}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,15 @@ from pathlib import Path
 from cffi import FFI
 
 SOURCES = ["csrc/arena.c", "csrc/graph.c", "csrc/pass.c"]
-HEADERS = ["csrc/pygrad.h", "csrc/ops.def", "csrc/ops.h", "csrc/bits.h", "csrc/arena.h", "csrc/lock.h", "csrc/pass.h"]
+HEADERS = [
+    "csrc/pygrad.h",
+    "csrc/ops.def",
+    "csrc/ops.h",
+    "csrc/bits.h",
+    "csrc/arena.h",
+    "csrc/lock.h",
+    "csrc/pass.h",
+]
 
 
 def declarations() -> str:

@@ -28,7 +28,9 @@ def _read_table() -> dict[str, Op]:
     table = {}
     while (info := lib.pg_op(len(table))) != ffi.NULL:
         name = store.text(info.name)
-        table[name] = Op(len(table), name, store.text(info.symbol), store.text(info.formula), _KINDS[info.kind])
+        table[name] = Op(
+            len(table), name, store.text(info.symbol), store.text(info.formula), _KINDS[info.kind]
+        )
     return table
 
 
@@ -155,7 +157,9 @@ def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
             return slow(self, other)
         if not 0 < node < KEPT:
             call = record if kind is Value else right
-            return _finish(node, call, (code, self._node, other._node if kind is Value else other), (self, other))
+            return _finish(
+                node, call, (code, self._node, other._node if kind is Value else other), (self, other)
+            )
         out = _Node()
         out._node = node
         out.__class__ = Value
@@ -502,16 +506,16 @@ def _equip() -> dict[str, Callable[..., Value]]:
             setattr(Value, f"__{name}__", _binary(op, f"__{name}__"))
             setattr(Value, f"__r{name}__", _reflected(op, f"__r{name}__"))
         elif op.name == "pow":
-            setattr(Value, "__pow__", _power(OPS["pow_scalar"], op))
-            setattr(Value, "__rpow__", _reflected(op, "__rpow__"))
+            Value.__pow__ = _power(OPS["pow_scalar"], op)
+            Value.__rpow__ = _reflected(op, "__rpow__")
         elif op.name == "neg":
-            setattr(Value, "__neg__", _unary(op, "__neg__"))
+            Value.__neg__ = _unary(op, "__neg__")
         elif op.kind in ("unary", "binary"):
             setattr(Value, op.name, {"unary": _unary, "binary": _binary}[op.kind](op, op.name))
             functions[op.name] = _function(op)
         elif op.kind in ("nary", "paired"):
             functions[op.name] = _function(op)
-    setattr(Value, "__abs__", Value.abs)
+    Value.__abs__ = Value.abs
     return functions
 
 

@@ -72,7 +72,6 @@ def test_refused(number, no_leak):
     assert (v.data, v.grad, product.data, product._prev) == (2.0, 0.5, 6.0, {v, w})
     product.backward()
     assert (v.grad, w.grad) == (3.5, 2.0)
-    del v, w, product
 
 
 def test_what_floats_accept_passes():

@@ -32,7 +32,7 @@ def of_kind(*kinds):
 
 
 def formula(op):
-    return eval(f"lambda x, y=None: {op.formula}", NAMES)  # noqa: S307
+    return eval(f"lambda x, y=None: {op.formula}", NAMES)
 
 
 def apply(op, *values):
@@ -68,7 +68,10 @@ def check(op, function, recorded, operands):
     assert close(recorded.data, exact_value(function, *at))
     recorded.backward()
     for i, operand in enumerate(operands):
-        exact = slope(lambda t, i=i: function(*(mpmath.mpf(v) if j != i else t for j, v in enumerate(at))), mpmath.mpf(at[i]))
+        exact = slope(
+            lambda t, i=i: function(*(mpmath.mpf(v) if j != i else t for j, v in enumerate(at))),
+            mpmath.mpf(at[i]),
+        )
         if exact is not None:
             assert close(operand.grad, exact), (op.name, at, i, operand.grad, exact)
 

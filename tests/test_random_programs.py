@@ -1,5 +1,6 @@
 """Random programs: data and gradients against the pure-Python class."""
 
+import gc
 import math
 
 from hypothesis import given, settings
@@ -88,3 +89,59 @@ def test_objects_dropped_in_any_order_leave_nothing(choices, random):
             values.pop(random.randrange(len(values)))
     values.clear()
     assert pygrad.live_nodes() == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 99), st.integers(0, 99)), max_size=40))
+def test_closures_labels_and_collections_in_any_order(steps):
+    """Beside the pure-Python class, with the arena's invariants checked; nothing may be left."""
+    before = live_after_collection()
+    results = []
+    for kind in (Value, reference.Value):
+        leaves = [kind(0.5), kind(-0.25)]
+        pool = leaves[:]
+        for choice, i, j in steps:
+            a, b = pool[i % len(pool)], pool[j % len(pool)]
+            if choice < 4:
+                pool.append((a + b, a * b, square(kind, a * 0.5), b.tanh())[choice])
+            elif choice == 4:
+                a.label = f"label {i}"
+            elif choice == 5:
+                a.note = [a]  # a cycle through the object
+            elif choice == 6 and len(pool) > 3:
+                del pool[2 + i % (len(pool) - 2)]
+            elif kind is Value:
+                gc.collect()
+                assert all(type(v) is Value for v in a._prev)
+        pool[-1].backward()
+        results.append([v.grad for v in leaves] + [v.data for v in pool])
+        assert check_arena() == 0
+    assert all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(*results))
+    del leaves, pool
+    a = b = None
+    assert live_after_collection() == before
+
+
+def live_after_collection():
+    """Collected until nothing more goes: a pinned object is let go of when its results are gone."""
+    live = None
+    while live != pygrad.live_nodes():
+        live = pygrad.live_nodes()
+        gc.collect()
+    return live
+
+
+def square(kind, x):
+    out = kind(x.data**2, (x,), "square")
+
+    def step():
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = step
+    return out
+
+
+def check_arena():
+    from pygrad._arena import arena, lib
+
+    return lib.pg_check(arena)

@@ -41,6 +41,7 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int host
     arena->context = context;
     arena->limit = limit;
     arena->hosts = hosts;
+    arena->pace = UINT32_MAX;
     if (pg_make_room(arena, limit < PG_FIRST_CAPACITY ? limit : PG_FIRST_CAPACITY)) {
         pg_arena_free(arena);
         return NULL;
@@ -88,6 +89,12 @@ int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices)
     return PG_OK;
 }
 
+static void pg_open(pg_arena *arena)
+{
+    uint64_t end = arena->top + arena->pace;
+    arena->open = end < arena->capacity ? end : arena->capacity;
+}
+
 int pg_make_room(pg_arena *arena, uint64_t nodes)
 {
     uint64_t slots = nodes + 1;         /* and slot 0 */
@@ -102,6 +109,7 @@ int pg_make_room(pg_arena *arena, uint64_t nodes)
     if (!arena->idle && !(arena->idle = pg_pass_new(arena))) return PG_NO_MEMORY;
     if (pg_pass_reserve(arena->idle, slots)) return PG_NO_MEMORY;
     arena->capacity = slots;
+    pg_open(arena);
     return PG_OK;
 }
 
@@ -199,6 +207,14 @@ int pg_grow(pg_arena *arena, uint64_t nodes)
     return status;
 }
 
+void pg_pace(pg_arena *arena, uint64_t slots)
+{
+    pg_lock(arena);
+    arena->pace = slots;
+    pg_open(arena);
+    pg_unlock(arena);
+}
+
 uint64_t pg_capacity(pg_arena *arena) { return arena->capacity - 1; }
 double *pg_data_array(pg_arena *arena) { return arena->data; }
 double *pg_grad_array(pg_arena *arena) { return arena->grad; }
@@ -232,6 +248,7 @@ void pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
 {
     pg_lock(arena);
     for (size_t i = 0; i < count; i++) pg_unref(arena, nodes[i]);
+    pg_open(arena);
     pg_unlock(arena);
 }
 

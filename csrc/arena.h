@@ -54,6 +54,8 @@ struct pg_arena {
     void **host;                        /* for each node, a pointer of the host's; NULL without hosts */
     uint64_t top;                       /* slots from here on were never used, or are free again */
     uint64_t capacity;
+    uint64_t open;                      /* slots that recording may use: all, or as many as pg_pace says */
+    uint64_t pace;
     uint64_t free_end;                  /* no free slot at or above this one, but below top */
     uint64_t free_count;
     pg_bits free;                       /* the free slots below top */
@@ -115,7 +117,7 @@ static inline pg_node pg_take_slot(pg_arena *arena, pg_node floor)
         arena->free_end = (uint64_t)floor + 1;
     }
     slot = arena->top;
-    if (PG_UNLIKELY(slot == arena->capacity)) return 0;
+    if (PG_UNLIKELY(slot >= arena->open)) return 0;
     arena->top = slot + 1;
     return (pg_node)slot;
 }

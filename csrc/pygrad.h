@@ -62,6 +62,9 @@ void pg_unlock(pg_arena *arena);
 
 /* Room for at least `nodes` nodes (0: twice as many as now). This, and nothing else, moves the arrays. */
 int pg_grow(pg_arena *arena, uint64_t nodes);
+/* Answer PG_FULL after at most so many new slots since the last pg_release or pg_grow, whatever the room,
+ * so that a host which collects its releases hands them in while they are few. */
+void pg_pace(pg_arena *arena, uint64_t slots);
 uint64_t pg_capacity(pg_arena *arena);
 uint64_t pg_live_nodes(pg_arena *arena);
 size_t pg_bytes(pg_arena *arena);   /* allocated for nodes and edges, in bytes */

@@ -26,6 +26,7 @@ arena = lib.pg_arena_new(0, ffi.NULL, ffi.NULL, 0)
 if arena == ffi.NULL:
     raise MemoryError("no memory for pygrad's arena")
 
+lib.pg_pace(arena, 1 << 16)  # so that `buried` stays short, however large the arena
 data_view = grad_view = memoryview(b"")
 buried: list[int] = []  # nodes whose object is gone, one entry for each reference to release
 labels: dict[int, dict[str, Any]] = {}  # attributes of a node that are plain constants
@@ -108,8 +109,7 @@ def release_buried() -> None:
         nodes = buried.copy()
         del buried[: len(nodes)]
         _taking.release()
-    if nodes:
-        lib.pg_release(arena, len(nodes), nodes)
+    lib.pg_release(arena, len(nodes), nodes)
     with lock:
         for node in nodes if objects else ():
             entry = objects.get(node)

@@ -1,3 +1,18 @@
-from setuptools import setup
+import os
+import platform
+import runpy
 
-setup(cffi_modules=["pygrad/_build.py:ffi"])
+from setuptools import Extension, setup
+
+build = runpy.run_path("pygrad/_build.py")
+
+native = Extension(
+    "pygrad._native",
+    ["csrc/cpython.c", "csrc/cpython_object.c", *build["SOURCES"]],
+    depends=["csrc/cpython.h", *build["HEADERS"]],
+    include_dirs=["csrc"],
+    optional=True,  # where it does not compile the cffi backend serves, and pygrad.backend says so
+)
+wanted = platform.python_implementation() == "CPython" and not os.environ.get("PYGRAD_NO_NATIVE")
+
+setup(cffi_modules=["pygrad/_build.py:ffi"], ext_modules=[native] if wanted else [])

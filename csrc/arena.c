@@ -46,9 +46,10 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int host
         pg_arena_free(arena);
         return NULL;
     }
-    /* Slot 0 stands for "no node": a leaf that is never freed, nor counted. */
+    /* Slot 0 stands for "no node": a leaf that is never freed, nor counted. What a host records from it by
+     * mistake comes back kept, so that the hot paths need not look for it. */
     arena->top = 1;
-    pg_fill_slot(arena, 0, NAN, (pg_record){{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y, 0});
+    pg_fill_slot(arena, 0, NAN, (pg_record){{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y | PG_KEEP, 0});
     return arena;
 }
 
@@ -106,6 +107,8 @@ int pg_make_room(pg_arena *arena, uint64_t nodes)
         (arena->hosts && pg_resize_array(arena, &arena->host, slots, sizeof *arena->host)) ||
         pg_reserve_bits(arena, &arena->free, slots))
         return PG_NO_MEMORY;
+    if (arena->hosts)
+        memset(arena->host + arena->capacity, 0, (size_t)(slots - arena->capacity) * sizeof *arena->host);
     if (!arena->idle && !(arena->idle = pg_pass_new(arena))) return PG_NO_MEMORY;
     if (pg_pass_reserve(arena->idle, slots)) return PG_NO_MEMORY;
     arena->capacity = slots;

@@ -3,14 +3,21 @@
 
 /* -- the op table ------------------------------------------------------------------------------- */
 
+#define PG_DOC(formula, symbol) "``" formula "``, recorded as one node '" symbol "'."
+
 static const pg_op_info pg_ops[PG_OP_COUNT] = {
-    {"leaf", "", "", PG_LEAF},
-    {"custom", "", "", PG_CUSTOM},
-#define PG_OP_UNARY(name, symbol, formula, forward, dx, error) {#name, symbol, formula, PG_UNARY},
-#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error) {#name, symbol, formula, PG_BINARY},
-#define PG_OP_SCALAR(name, symbol, formula, forward, dx, error) {#name, symbol, formula, PG_SCALAR},
-#define PG_OP_NARY(name, symbol, formula, forward, dx, error) {#name, symbol, formula, PG_NARY},
-#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error) {#name, symbol, formula, PG_PAIRED},
+    {"leaf", "", "", "", PG_LEAF},
+    {"custom", "", "", "", PG_CUSTOM},
+#define PG_OP_UNARY(name, symbol, formula, forward, dx, error) \
+    {#name, symbol, formula, PG_DOC(formula, symbol), PG_UNARY},
+#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error) \
+    {#name, symbol, formula, PG_DOC(formula, symbol), PG_BINARY},
+#define PG_OP_SCALAR(name, symbol, formula, forward, dx, error) \
+    {#name, symbol, formula, PG_DOC(formula, symbol), PG_SCALAR},
+#define PG_OP_NARY(name, symbol, formula, forward, dx, error) \
+    {#name, symbol, formula, PG_DOC(formula, symbol), PG_NARY},
+#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error) \
+    {#name, symbol, formula, PG_DOC(formula, symbol), PG_PAIRED},
 #include "ops.def"
 };
 
@@ -32,6 +39,18 @@ const char *pg_status_text(int status)
     case PG_EMPTY: return "no value for an empty list";
     }
     return "";
+}
+
+const char *pg_status_exception(int status)
+{
+    switch (status) {
+    case PG_ZERO_DIVISION: return "ZeroDivisionError";
+    case PG_OVERFLOW: return "OverflowError";
+    case PG_DOMAIN:
+    case PG_COMPLEX:
+    case PG_EMPTY: return "ValueError";
+    }
+    return "MemoryError";
 }
 
 /* -- operand lists ------------------------------------------------------------------------------ */

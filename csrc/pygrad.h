@@ -43,6 +43,7 @@ typedef struct pg_op_info {
     const char *name;       /* how Python calls it: "exp" */
     const char *symbol;     /* what `_op` shows: "+" */
     const char *formula;    /* the definition, as a Python expression in x and y */
+    const char *doc;        /* one line for Python's docstrings */
     int kind;
 } pg_op_info;
 
@@ -52,6 +53,7 @@ typedef void *(*pg_resize)(void *context, void *block, size_t size);
 /* The op table (ops.def). NULL past its end. */
 const pg_op_info *pg_op(int op);
 const char *pg_status_text(int status);
+const char *pg_status_exception(int status);    /* the Python exception to raise: "ValueError" */
 
 /* Arenas. limit: most nodes ever (0: 2^32 - 2); resize: NULL for the C library's realloc; hosts: whether
  * the arena keeps a pointer of the host's for each node. NULL without memory. */

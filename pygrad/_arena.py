@@ -12,13 +12,15 @@ Three things here are for speed, since each call into C costs several times a Py
 
 from __future__ import annotations
 
+import builtins
 import gc
 import os
 import threading
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 from weakref import ref
 
 from pygrad._cffi import ffi, lib
+from pygrad._shared import Memory
 
 KEPT = 1 << 32  # set in a result whose operands' objects must be held
 
@@ -36,23 +38,13 @@ tracking = False  # whether every new object goes into `objects`
 lock = threading.RLock()  # of this module's tables; a finalizer may come back here, hence R
 _taking = threading.Lock()  # of the front of `buried`
 
-_ERRORS = {
-    lib.PG_NO_MEMORY: MemoryError,
-    lib.PG_NO_INDEX: MemoryError,
-    lib.PG_ZERO_DIVISION: ZeroDivisionError,
-    lib.PG_OVERFLOW: OverflowError,
-    lib.PG_DOMAIN: ValueError,
-    lib.PG_COMPLEX: ValueError,
-    lib.PG_EMPTY: ValueError,
-}
-
 
 def text(c_string: Any) -> str:
     return ffi.string(c_string).decode()
 
 
 def raise_status(status: int) -> None:
-    raise _ERRORS[status](text(lib.pg_status_text(status)))
+    raise getattr(builtins, text(lib.pg_status_exception(status)))(text(lib.pg_status_text(status)))
 
 
 # -- memory ------------------------------------------------------------------------------------------
@@ -137,13 +129,6 @@ def live_nodes() -> int:
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
     return lib.pg_live_nodes(arena)
-
-
-class Memory(NamedTuple):
-    """What the C library has allocated for nodes: bytes, and the number of nodes they have room for."""
-
-    bytes: int
-    nodes: int
 
 
 def memory() -> Memory:

@@ -9,28 +9,16 @@ from weakref import ref
 from pygrad import _arena as store
 from pygrad._arena import KEPT, arena, buried, live_nodes, memory
 from pygrad._cffi import ffi, lib
-from pygrad._shared import CONSTANTS, Op, document, number, refuse_pickle, represent, required_number
+from pygrad._shared import KINDS, Attribute, Op, number, refuse_pickle, represent, required_number, show_op
 
 backend = "cffi"
-
-_KINDS = {
-    lib.PG_LEAF: "leaf",
-    lib.PG_UNARY: "unary",
-    lib.PG_BINARY: "binary",
-    lib.PG_SCALAR: "scalar",
-    lib.PG_NARY: "nary",
-    lib.PG_PAIRED: "paired",
-    lib.PG_CUSTOM: "custom",
-}
-
 
 def _read_table() -> dict[str, Op]:
     table = {}
     while (info := lib.pg_op(len(table))) != ffi.NULL:
         name = store.text(info.name)
-        table[name] = Op(
-            len(table), name, store.text(info.symbol), store.text(info.formula), _KINDS[info.kind]
-        )
+        symbol, formula, doc = map(store.text, (info.symbol, info.formula, info.doc))
+        table[name] = Op(len(table), name, symbol, formula, KINDS[info.kind], doc)
     return table
 
 
@@ -144,6 +132,14 @@ def _run_host_steps(waiting: Any) -> None:
 # -- methods made from the op table ------------------------------------------------------------------
 
 
+def _document(function: Any, name: str, op: Op) -> Any:
+    """Name a function that was made from the op table, and give it its docstring."""
+    function.__name__ = name
+    function.__qualname__ = f"Value.{name}"
+    function.__doc__ = op.doc
+    return function
+
+
 def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
     code, record, right = op.code, lib.pg_binary, lib.pg_binary_right
 
@@ -178,7 +174,7 @@ def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
             return NotImplemented  # Python asks the other operand, or raises TypeError
         raise TypeError(f"{name} takes a Value or a number, not {type(other).__name__}")
 
-    return document(method, name, op)
+    return _document(method, name, op)
 
 
 def _reflected(op: Op, name: str) -> Callable[[Value, Any], Value]:
@@ -199,7 +195,7 @@ def _reflected(op: Op, name: str) -> Callable[[Value, Any], Value]:
             store.objects[node] = ref(out)
         return out  # type: ignore[return-value]
 
-    return document(method, name, op)
+    return _document(method, name, op)
 
 
 def _power(scalar: Op, binary: Op) -> Callable[[Value, Any], Value]:
@@ -226,7 +222,7 @@ def _power(scalar: Op, binary: Op) -> Callable[[Value, Any], Value]:
             store.objects[node] = ref(out)
         return out  # type: ignore[return-value]
 
-    return document(method, "__pow__", scalar)
+    return _document(method, "__pow__", scalar)
 
 
 def _unary(op: Op, name: str) -> Callable[[Value], Value]:
@@ -238,7 +234,7 @@ def _unary(op: Op, name: str) -> Callable[[Value], Value]:
             return _finish(node, record, (code, self._node), (self,))
         return _wrap(node)
 
-    return document(method, name, op)
+    return _document(method, name, op)
 
 
 # -- Value -------------------------------------------------------------------------------------------
@@ -333,7 +329,7 @@ class Value(_Node):
             _set_closure(self, value)
         else:
             if type(self) is Value and not hasattr(Value, name):
-                setattr(Value, name, _Attribute(name))
+                setattr(Value, name, Attribute(name, _constants, _others))
             object.__setattr__(self, name, value)
 
     def backward(self) -> None:
@@ -366,57 +362,31 @@ class Value(_Node):
         node = self._node
         symbol = store.text(lib.pg_symbol(arena, node))
         if _BY_CODE[lib.pg_op_of(arena, node)].kind != "scalar":
-            return symbol
+            return show_op(symbol, None)
         integral = ffi.new("int *")
         exponent = lib.pg_scalar_of(arena, node, integral)
-        return f"{symbol}{int(exponent) if integral[0] else exponent}"
+        return show_op(symbol, int(exponent) if integral[0] else exponent)
 
     __repr__ = represent
     __reduce_ex__ = refuse_pickle
 
 
-class _Attribute:
-    """An attribute that a user has set on a Value. It lasts as long as the node is in a graph.
-
-    A constant lives with the node. Anything else could refer back to its object: it lives with the
-    object, where the garbage collector sees it, and graphs hold the object. (A ``__getattr__`` on the
-    class would do without this descriptor, and make each operation half as slow again.)
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @staticmethod
-    def _places(value: Value) -> tuple[dict[str, Any], dict[str, Any]]:
-        held = getattr(value, "_held", None)
-        return store.labels.get(value._node, {}), held.attributes if held is not None else {}
-
-    def __get__(self, value: Value | None, owner: type | None = None) -> Any:
-        if value is not None:
-            for attributes in self._places(value):
-                if self.name in attributes:
-                    return attributes[self.name]
-            if self.name == "label":  # as drawing code expects
-                return ""
-        raise AttributeError(f"'Value' object has no attribute {self.name!r}")
-
-    def __set__(self, value: Value, attribute: Any) -> None:
-        for attributes in self._places(value):
-            attributes.pop(self.name, None)
-        if type(attribute) in CONSTANTS:
-            with store.lock:
-                lib.pg_label(arena, value._node)
-                store.labels.setdefault(value._node, {})[self.name] = attribute
-        else:
-            _keep(value).attributes[self.name] = attribute
-
-    def __delete__(self, value: Value) -> None:
-        self.__get__(value)  # raises where there is none
-        for attributes in self._places(value):
-            attributes.pop(self.name, None)
+def _constants(value: Value, create: bool) -> dict[str, Any] | None:
+    if not create:
+        return store.labels.get(value._node)
+    with store.lock:
+        lib.pg_label(arena, value._node)
+        return store.labels.setdefault(value._node, {})
 
 
-Value.label = _Attribute("label")  # type: ignore[attr-defined]
+def _others(value: Value, create: bool) -> dict[str, Any] | None:
+    if create:
+        return _keep(value).attributes
+    held = getattr(value, "_held", None)
+    return held.attributes if held is not None else None
+
+
+Value.label = Attribute("label", _constants, _others)  # type: ignore[attr-defined]
 
 
 def _set_closure(value: Value, closure: Any) -> None:
@@ -489,7 +459,7 @@ def _function(op: Op) -> Callable[..., Value]:
                 raise ValueError(f"{op.name} needs lists of equal length, not {len(first)} and {len(second)}")
             return _fold(op, first + second)
 
-    document(function, op.name, op).__qualname__ = op.name
+    _document(function, op.name, op).__qualname__ = op.name
     return function
 
 

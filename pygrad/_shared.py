@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 #: Attribute values that cannot be part of a reference cycle: they may live with the node.
 CONSTANTS = frozenset({str, bytes, int, float, complex, bool, type(None)})
+
+
+#: The kinds of operations, in the order of `enum pg_kind`.
+KINDS = ("leaf", "unary", "binary", "scalar", "nary", "paired", "custom")
 
 
 class Op(NamedTuple):
@@ -15,7 +19,15 @@ class Op(NamedTuple):
     name: str
     symbol: str
     formula: str
-    kind: str  # "leaf", "unary", "binary", "scalar", "nary", "paired" or "custom"
+    kind: str  # one of KINDS
+    doc: str
+
+
+class Memory(NamedTuple):
+    """What the C library has allocated for nodes: bytes, and the number of nodes they have room for."""
+
+    bytes: int
+    nodes: int
 
 
 def number(x: Any) -> Any:
@@ -37,12 +49,47 @@ def required_number(x: Any, what: str) -> float:
     return result
 
 
-def document(function: Any, name: str, op: Op) -> Any:
-    """Name a function that was made from the op table, and write its docstring."""
-    function.__name__ = name
-    function.__qualname__ = f"Value.{name}"
-    function.__doc__ = f"``{op.formula}``, recorded as one node {op.symbol!r}."
-    return function
+class Attribute:
+    """An attribute that a user has set on a Value. It lasts as long as the node is in a graph.
+
+    A constant lives with the node: ``constants(value, create)`` is the dict for those. Anything else could
+    refer back to its object: it lives with the object, where the garbage collector sees it, and graphs
+    hold the object: ``others(value, create)``. (A ``__getattr__`` on the class would do without this
+    descriptor, and make each operation slower.)
+    """
+
+    def __init__(self, name: str, constants: Callable[..., Any], others: Callable[..., Any]) -> None:
+        self.name = name
+        self._constants = constants
+        self._others = others
+
+    def _places(self, value: Any) -> list[dict[str, Any]]:
+        places = self._constants(value, False), self._others(value, False)
+        return [attributes for attributes in places if attributes and self.name in attributes]
+
+    def __get__(self, value: Any, owner: type | None = None) -> Any:
+        if value is not None:
+            for attributes in self._places(value):
+                return attributes[self.name]
+            if self.name == "label":  # as drawing code expects
+                return ""
+        raise AttributeError(f"'Value' object has no attribute {self.name!r}")
+
+    def __set__(self, value: Any, attribute: Any) -> None:
+        self._forget(value)
+        place = self._constants if type(attribute) in CONSTANTS else self._others
+        place(value, True)[self.name] = attribute
+
+    def __delete__(self, value: Any) -> None:
+        self.__get__(value)  # raises where there is none
+        self._forget(value)
+
+    def _forget(self, value: Any) -> None:
+        for attributes in self._places(value):
+            del attributes[self.name]
+
+
+# -- methods of Value that are the same on both backends --------------------------------------------
 
 
 def represent(self: Any) -> str:
@@ -51,3 +98,8 @@ def represent(self: Any) -> str:
 
 def refuse_pickle(self: Any, protocol: int) -> Any:
     raise TypeError("a Value stands in a graph and can't be copied or pickled; copy its .data instead")
+
+
+def show_op(symbol: str, exponent: float | None) -> str:
+    """The operation's symbol; a power shows its exponent, as in '**2'."""
+    return symbol if exponent is None else f"{symbol}{exponent}"

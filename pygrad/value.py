@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
-wanted = os.environ.get("PYGRAD_BACKEND", "")
-if wanted not in ("", "cffi"):
-    raise ImportError(f"PYGRAD_BACKEND={wanted}: this build of pygrad has the cffi backend only")
+BACKENDS = ("native", "cffi")
 
-from pygrad._cffi_backend import OPS, Value, backend, functions, live_nodes, memory, operands  # noqa: E402
+wanted = os.environ.get("PYGRAD_BACKEND", "")
+if wanted not in ("", *BACKENDS):
+    raise ImportError(f"PYGRAD_BACKEND={wanted}: there is no such backend, only {' and '.join(BACKENDS)}")
+has_native = importlib.util.find_spec("pygrad._native") is not None
+if wanted == "native" and not has_native:
+    raise ImportError(
+        "PYGRAD_BACKEND=native: this installation has the cffi backend only, since the native one was not "
+        "built (it needs CPython and a C compiler, and PYGRAD_NO_NATIVE not to be set)"
+    )
+
+if has_native and wanted != "cffi":
+    from pygrad._native_backend import OPS, Value, backend, functions, live_nodes, memory, operands
+else:
+    from pygrad._cffi_backend import OPS, Value, backend, functions, live_nodes, memory, operands
 
 __all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]

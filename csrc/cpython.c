@@ -1,0 +1,786 @@
+/* The native backend: Value as a CPython type whose slots call the C library. What is not hot, both
+ * backends have from Python (pygrad/_shared.py); an object's life is in cpython_object.c. */
+#include "cpython.h"
+
+#include <structmember.h>
+
+static PyObject *pg_str_data, *pg_str_grad;     /* interned */
+static PyObject *pg_new_attribute;              /* called with the name of an attribute that Value does not have */
+
+/* -- operations ------------------------------------------------------------------------------------- */
+
+/* Any operands: other numbers, subclasses, an arena without room, errors. */
+static PG_NOINLINE PyObject *pg_binary_slowly(int op, PyObject *a, PyObject *b, int flags)
+{
+    double x = 0.0, y = 0.0;
+    int a_is_value = PG_IS_VALUE(a), b_is_value = PG_IS_VALUE(b);
+    int found = a_is_value ? 1 : pg_number(a, &x);
+    pg_result node;
+    if (found > 0 && !b_is_value) found = pg_number(b, &y);
+    if (found < 0) return NULL;
+    if (found == 0) Py_RETURN_NOTIMPLEMENTED;
+    do {
+        if (!b_is_value) node = pg_record_constant(pg_nodes, op, PG_NODE(a), y, 0, flags);
+        else if (!a_is_value) node = pg_record_constant(pg_nodes, op, PG_NODE(b), x, 1, flags);
+        else node = pg_record_binary(pg_nodes, op, PG_NODE(a), PG_NODE(b));
+    } while (node == PG_FULL && pg_room());
+    return pg_finish(node, a, b);
+}
+
+PG_INLINE PyObject *pg_binary_operator(int op, PyObject *a, PyObject *b)
+{
+    pg_result node;
+    double number;
+    if (PG_LIKELY(PG_IS_EXACT(a))) {
+        if (PG_LIKELY(PG_IS_EXACT(b))) node = pg_record_binary(pg_nodes, op, PG_NODE(a), PG_NODE(b));
+        else if (pg_exact_number(b, &number)) node = pg_record_constant(pg_nodes, op, PG_NODE(a), number, 0, 0);
+        else return pg_binary_slowly(op, a, b, 0);
+    }
+    else if (PG_IS_EXACT(b) && pg_exact_number(a, &number))
+        node = pg_record_constant(pg_nodes, op, PG_NODE(b), number, 1, 0);
+    else return pg_binary_slowly(op, a, b, 0);
+    if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
+    return node < 0 ? pg_binary_slowly(op, a, b, 0) : pg_finish(node, a, b);
+}
+
+/* x ** k: a number as the exponent is a part of the operation. */
+static PyObject *pg_power(PyObject *a, PyObject *b, PyObject *modulus)
+{
+    double k;
+    int flags;
+    pg_result node;
+    if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
+    if (!PG_IS_VALUE(a) || PG_IS_VALUE(b)) return pg_binary_operator(PG_OP_pow, a, b);
+    flags = PyIndex_Check(b) ? PG_INTEGRAL : 0;
+    if (!PG_IS_EXACT(a) || !pg_exact_number(b, &k)) return pg_binary_slowly(PG_OP_pow_scalar, a, b, flags);
+    node = pg_record_constant(pg_nodes, PG_OP_pow_scalar, PG_NODE(a), k, 0, flags);
+    if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
+    return node < 0 ? pg_binary_slowly(PG_OP_pow_scalar, a, b, flags) : pg_finish(node, a, NULL);
+}
+
+static PG_NOINLINE PyObject *pg_unary_slowly(int op, PyObject *x, pg_result node)
+{
+    while (node == PG_FULL && pg_room()) node = pg_record_unary(pg_nodes, op, PG_NODE(x));
+    return pg_finish(node, x, NULL);
+}
+
+PG_INLINE PyObject *pg_unary_operator(int op, PyObject *x)
+{
+    pg_result node = pg_record_unary(pg_nodes, op, PG_NODE(x));
+    return PG_LIKELY(pg_is_plain(node)) ? pg_wrap((pg_node)node) : pg_unary_slowly(op, x, node);
+}
+
+/* The argument of a function: a Value as it is, a number as a new leaf. */
+static PyObject *pg_to_value(PyObject *object)
+{
+    if (PG_IS_VALUE(object)) {
+        Py_INCREF(object);
+        return object;
+    }
+    return PyObject_CallFunctionObjArgs((PyObject *)pg_value_type, object, NULL);
+}
+
+static PyObject *pg_unary_function(int op, PyObject *argument)
+{
+    PyObject *x = pg_to_value(argument), *result = x ? pg_unary_operator(op, x) : NULL;
+    Py_XDECREF(x);
+    return result;
+}
+
+static PyObject *pg_binary_function(int op, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *x, *y, *result = NULL;
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", pg_op(op)->name, count);
+    x = pg_to_value(arguments[0]);
+    y = x ? pg_to_value(arguments[1]) : NULL;
+    if (y) result = pg_binary_slowly(op, x, y, 0);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    return result;
+}
+
+static PyObject *pg_binary_method(int op, PyObject *self, PyObject *other)
+{
+    PyObject *result = pg_binary_operator(op, self, other);
+    if (result != Py_NotImplemented) return result;
+    Py_DECREF(result);
+    return PyErr_Format(PyExc_TypeError, "%s takes a Value or a number, not %.200s", pg_op(op)->name,
+                        Py_TYPE(other)->tp_name);
+}
+
+/* -- operations on lists ---------------------------------------------------------------------------- */
+
+/* A new reference to a list or tuple, all of Values: the very argument if it is one. */
+static PyObject *pg_list_of_values(PyObject *argument)
+{
+    PyObject *list = PySequence_Fast(argument, "expected a sequence of Values or numbers"), *values;
+    Py_ssize_t count, i;
+    if (!list) return NULL;
+    count = PySequence_Fast_GET_SIZE(list);
+    for (i = 0; i < count && PG_IS_VALUE(PySequence_Fast_GET_ITEM(list, i)); i++) {}
+    if (i == count) return list;
+    values = PySequence_Tuple(list);    /* a copy: making leaves of numbers may run Python code */
+    Py_DECREF(list);
+    if (!values) return NULL;
+    for (i = 0; i < PyTuple_GET_SIZE(values); i++) {
+        PyObject *item = PyTuple_GET_ITEM(values, i), *value = pg_to_value(item);
+        if (!value) {
+            Py_DECREF(values);
+            return NULL;
+        }
+        PyTuple_SET_ITEM(values, i, value);
+        Py_DECREF(item);
+    }
+    return values;
+}
+
+static void pg_copy_nodes(PyObject *list, pg_node *nodes)
+{
+    PyObject **items = PySequence_Fast_ITEMS(list);
+    for (Py_ssize_t i = 0, count = PySequence_Fast_GET_SIZE(list); i < count; i++) nodes[i] = PG_NODE(items[i]);
+}
+
+/* A node with the operands of one list, or of two of equal length. */
+static PyObject *pg_fold_lists(int op, PyObject *xs, PyObject *ys)
+{
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(xs), count = ys ? 2 * n : n;
+    pg_node room[256], *nodes = room;
+    PyObject *result, *operands = NULL;
+    pg_result node;
+    if (ys && PySequence_Fast_GET_SIZE(ys) != n)
+        return PyErr_Format(PyExc_ValueError, "%s needs lists of equal length, not %zd and %zd", pg_op(op)->name, n,
+                            PySequence_Fast_GET_SIZE(ys));
+    if (count > 256 && !(nodes = PyMem_Malloc((size_t)count * sizeof *nodes))) return PyErr_NoMemory();
+    pg_copy_nodes(xs, nodes);
+    if (ys) pg_copy_nodes(ys, nodes + n);
+    while ((node = pg_record_list(pg_nodes, op, (size_t)count, nodes)) == PG_FULL && pg_room()) {}
+    if (nodes != room) PyMem_Free(nodes);
+    if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
+    if (node >= PG_KEPT) {
+        PyObject *first = PySequence_Tuple(xs), *second = ys ? PySequence_Tuple(ys) : NULL;
+        if (first && second) operands = PySequence_Concat(first, second);
+        else if (first && !ys) operands = Py_NewRef(first);
+        Py_XDECREF(first);
+        Py_XDECREF(second);
+        if (!operands) {
+            pg_unref(pg_nodes, (pg_node)(node & (PG_KEPT - 1)));
+            return NULL;
+        }
+    }
+    result = pg_finish_list(node, operands);
+    Py_XDECREF(operands);
+    return result;
+}
+
+static PyObject *pg_nary_function(int op, PyObject *argument)
+{
+    PyObject *xs = pg_list_of_values(argument), *result = xs ? pg_fold_lists(op, xs, NULL) : NULL;
+    Py_XDECREF(xs);
+    return result;
+}
+
+static PyObject *pg_paired_function(int op, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *xs, *ys, *result = NULL;
+    if (count != 2)
+        return PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", pg_op(op)->name, count);
+    xs = pg_list_of_values(arguments[0]);
+    ys = xs ? pg_list_of_values(arguments[1]) : NULL;
+    if (ys && ys != arguments[1]) {     /* making it ran Python code, which may have changed the first list */
+        Py_SETREF(xs, pg_list_of_values(xs));
+    }
+    if (xs && ys) result = pg_fold_lists(op, xs, ys);
+    Py_XDECREF(xs);
+    Py_XDECREF(ys);
+    return result;
+}
+
+/* -- slots, methods and functions, made from the op table --------------------------------------------- */
+
+#define PG_OP_UNARY(name, symbol, formula, forward, dx, error)         \
+    static PyObject *pg_method_##name(PyObject *x, PyObject *unused)   \
+    {                                                                  \
+        (void)unused;                                                  \
+        return pg_unary_operator(PG_OP_##name, x);                     \
+    }                                                                  \
+    static PyObject *pg_function_##name(PyObject *module, PyObject *x) \
+    {                                                                  \
+        (void)module;                                                  \
+        return pg_unary_function(PG_OP_##name, x);                     \
+    }
+#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error)                                            \
+    static PyObject *pg_method_##name(PyObject *x, PyObject *y) { return pg_binary_method(PG_OP_##name, x, y); } \
+    static PyObject *pg_function_##name(PyObject *module, PyObject *const *arguments, Py_ssize_t count)        \
+    {                                                                                                          \
+        (void)module;                                                                                          \
+        return pg_binary_function(PG_OP_##name, arguments, count);                                             \
+    }
+#define PG_OP_NARY(name, symbol, formula, forward, dx, error)          \
+    static PyObject *pg_function_##name(PyObject *module, PyObject *x) \
+    {                                                                  \
+        (void)module;                                                  \
+        return pg_nary_function(PG_OP_##name, x);                      \
+    }
+#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error)                                     \
+    static PyObject *pg_function_##name(PyObject *module, PyObject *const *arguments, Py_ssize_t count) \
+    {                                                                                                   \
+        (void)module;                                                                                   \
+        return pg_paired_function(PG_OP_##name, arguments, count);                                      \
+    }
+#include "ops.def"
+
+typedef struct pg_callable {
+    int op;
+    PyCFunction method;         /* NULL: none */
+    int method_flags;
+    PyCFunction function;
+    int function_flags;
+} pg_callable;
+
+#define PG_FUNCTION(name) (PyCFunction)(void (*)(void))pg_function_##name
+
+static const pg_callable pg_callables[] = {
+#define PG_OP_UNARY(name, symbol, formula, forward, dx, error) \
+    {PG_OP_##name, pg_method_##name, METH_NOARGS, PG_FUNCTION(name), METH_O},
+#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error) \
+    {PG_OP_##name, pg_method_##name, METH_O, PG_FUNCTION(name), METH_FASTCALL},
+#define PG_OP_NARY(name, symbol, formula, forward, dx, error) \
+    {PG_OP_##name, NULL, 0, PG_FUNCTION(name), METH_O},
+#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error) \
+    {PG_OP_##name, NULL, 0, PG_FUNCTION(name), METH_FASTCALL},
+#include "ops.def"
+};
+
+enum { PG_CALLABLES = sizeof pg_callables / sizeof *pg_callables };
+
+#define PG_BINARY_SLOT(name) \
+    static PyObject *pg_slot_##name(PyObject *x, PyObject *y) { return pg_binary_operator(PG_OP_##name, x, y); }
+#define PG_UNARY_SLOT(name) \
+    static PyObject *pg_slot_##name(PyObject *x) { return pg_unary_operator(PG_OP_##name, x); }
+PG_BINARY_SLOT(add)
+PG_BINARY_SLOT(sub)
+PG_BINARY_SLOT(mul)
+PG_BINARY_SLOT(div)
+PG_UNARY_SLOT(neg)
+PG_UNARY_SLOT(abs)
+
+/* What Python spells with an operator has no method and no function of its name. */
+static int pg_is_operator(int op)
+{
+    return op == PG_OP_add || op == PG_OP_sub || op == PG_OP_mul || op == PG_OP_div || op == PG_OP_pow || op == PG_OP_neg;
+}
+
+/* -- making a Value --------------------------------------------------------------------------------- */
+
+/* The nodes of a tuple of Values. NULL and an exception where there is something else in it. */
+static pg_node *pg_nodes_of(PyObject *values, const char *what)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(values);
+    pg_node *nodes = PyMem_Malloc(count ? (size_t)count * sizeof *nodes : 1);
+    if (!nodes) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; nodes && i < count; i++) {
+        PyObject *value = PyTuple_GET_ITEM(values, i);
+        if (PG_IS_VALUE(value)) nodes[i] = PG_NODE(value);
+        else {
+            PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
+            PyMem_Free(nodes);
+            nodes = NULL;
+        }
+    }
+    return nodes;
+}
+
+/* `count` local gradients from a tuple. NULL and an exception where they are not that. */
+static double *pg_local_gradients(PyObject *gradients, Py_ssize_t count)
+{
+    double *local;
+    if (PyTuple_GET_SIZE(gradients) != count) {
+        PyErr_Format(PyExc_ValueError, "%zd children need %zd local gradients, not %zd", count, count,
+                     PyTuple_GET_SIZE(gradients));
+        return NULL;
+    }
+    local = PyMem_Malloc(count ? (size_t)count * sizeof *local : 1);
+    if (!local) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; local && i < count; i++)
+        if (!pg_required_number(PyTuple_GET_ITEM(gradients, i), "a local gradient", &local[i])) {
+            PyMem_Free(local);
+            local = NULL;
+        }
+    return local;
+}
+
+/* Records a leaf, or a custom operation: with local gradients, or with a name. Negative where it fails. */
+static pg_result pg_record_value(double data, PyObject *operands, PyObject *op)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(operands);
+    const char *symbol = NULL;
+    pg_node *nodes = NULL;
+    double *local = NULL;
+    pg_result node = PG_NO_MEMORY;
+    PyObject *gradients = NULL;
+    if (!PyUnicode_Check(op)) {
+        if (!(gradients = PySequence_Tuple(op))) return node;
+        local = pg_local_gradients(gradients, count);
+        Py_DECREF(gradients);
+        if (!local) return node;
+    }
+    else if (!(symbol = PyUnicode_AsUTF8(op))) return node;
+    nodes = pg_nodes_of(operands, "_children");
+    if (nodes) {
+        do {
+            if (count == 0) node = pg_record_leaf(pg_nodes, data);
+            else node = pg_record_custom(pg_nodes, data, (size_t)count, nodes, local, local ? NULL : symbol);
+        } while (node == PG_FULL && pg_room());
+    }
+    PyMem_Free(nodes);
+    PyMem_Free(local);
+    return node;
+}
+
+/* Value(data, _children=(), _op="", label=""), into an object that tp_new made or that has no node yet.
+ * The arguments but the first may be NULL. */
+static int pg_fill_value(PyObject *self, PyObject *data, PyObject *children, PyObject *op, PyObject *label)
+{
+    double number;
+    pg_result node;
+    PyObject *operands = NULL;
+    int status;
+    if (!pg_required_number(data, "data", &number)) return -1;
+    if (children || (op && !PyUnicode_Check(op))) {
+        operands = children ? PySequence_Tuple(children) : PyTuple_New(0);
+        if (!operands) return -1;
+        if (op) node = pg_record_value(number, operands, op);
+        else {
+            PyObject *none = PyUnicode_FromString("");
+            node = none ? pg_record_value(number, operands, none) : PG_NO_MEMORY;
+            Py_XDECREF(none);
+        }
+    }
+    else while ((node = pg_record_leaf(pg_nodes, number)) == PG_FULL && pg_room()) {}
+    status = pg_replace_node(PG_VALUE(self), node, operands);
+    Py_XDECREF(operands);
+    if (status == 0 && label && PyObject_IsTrue(label) != 0) status = PyObject_SetAttrString(self, "label", label);
+    return status;
+}
+
+static int pg_value_init(PyObject *self, PyObject *arguments, PyObject *keywords)
+{
+    static char *names[] = {"data", "_children", "_op", "label", NULL};
+    PyObject *data, *children = NULL, *op = NULL, *label = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|OOO:Value", names, &data, &children, &op, &label))
+        return -1;
+    return pg_fill_value(self, data, children, op, label);
+}
+
+/* Value(...) without a tuple of arguments: the way most are made. */
+static PyObject *pg_value_vectorcall(PyObject *type, PyObject *const *arguments, size_t flags, PyObject *names)
+{
+    Py_ssize_t count = PyVectorcall_NARGS(flags);
+    PyObject *tuple, *result;
+    if (PG_LIKELY(!names && type == (PyObject *)pg_value_type && pg_value_type->tp_init == pg_value_init)) {
+        double number;
+        if (count == 1 && pg_exact_number(arguments[0], &number)) {
+            pg_result node = pg_record_leaf(pg_nodes, number);
+            if (PG_LIKELY(node > 0)) return pg_wrap((pg_node)node);
+        }
+        if (count >= 1 && count <= 4) {
+            result = pg_value_new(pg_value_type, NULL, NULL);
+            if (result && pg_fill_value(result, arguments[0], count > 1 ? arguments[1] : NULL,
+                                        count > 2 ? arguments[2] : NULL, count > 3 ? arguments[3] : NULL) < 0)
+                Py_CLEAR(result);
+            return result;
+        }
+    }
+    tuple = PyTuple_New(count);
+    if (!tuple) return NULL;
+    for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(tuple, i, Py_NewRef(arguments[i]));
+    result = NULL;
+    {
+        PyObject *keywords = names ? PyDict_New() : NULL;
+        Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+        int fine = !names || keywords;
+        for (Py_ssize_t i = 0; fine && i < named; i++)
+            fine = PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), arguments[count + i]) == 0;
+        if (fine) result = PyType_Type.tp_call(type, tuple, keywords);
+        Py_XDECREF(keywords);
+    }
+    Py_DECREF(tuple);
+    return result;
+}
+
+/* -- attributes ------------------------------------------------------------------------------------- */
+
+static PyObject *pg_get_data(PyObject *self, void *unused)
+{
+    (void)unused;
+    if (!pg_has_node(self)) return NULL;
+    return PyFloat_FromDouble(pg_nodes->data[PG_NODE(self)]);
+}
+
+static PyObject *pg_get_grad(PyObject *self, void *unused)
+{
+    (void)unused;
+    if (!pg_has_node(self)) return NULL;
+    return PyFloat_FromDouble(pg_nodes->grad[PG_NODE(self)]);
+}
+
+static int pg_to_set(PyObject *self, PyObject *object, const char *name, double *number)
+{
+    if (object) return pg_required_number(object, name, number) && pg_has_node(self);
+    PyErr_Format(PyExc_AttributeError, "%s can't be deleted", name);
+    return 0;
+}
+
+static int pg_set_data_of(PyObject *self, PyObject *object, void *unused)
+{
+    double number;
+    (void)unused;
+    if (!pg_to_set(self, object, "data", &number)) return -1;
+    pg_nodes->data[PG_NODE(self)] = number;
+    return 0;
+}
+
+static int pg_set_grad_of(PyObject *self, PyObject *object, void *unused)
+{
+    double number;
+    (void)unused;
+    if (!pg_to_set(self, object, "grad", &number)) return -1;
+    pg_nodes->grad[PG_NODE(self)] = number;
+    return 0;
+}
+
+static PyObject *pg_get_closure(PyObject *self, void *unused)
+{
+    pg_held *held = PG_VALUE(self)->held;
+    (void)unused;
+    if (held && held->closure) return Py_NewRef(held->closure);
+    return PyObject_GetAttrString(self, "_step");
+}
+
+static int pg_set_closure(PyObject *self, PyObject *closure, void *unused)
+{
+    pg_held *held;
+    (void)unused;
+    if (!closure || !PyCallable_Check(closure)) {
+        PyErr_Format(PyExc_TypeError, "_backward must be callable, not %.200s",
+                     closure ? Py_TYPE(closure)->tp_name : "deleted");
+        return -1;
+    }
+    held = pg_keep_object(PG_VALUE(self));
+    if (!held) return -1;
+    pg_set_host_step(pg_nodes, PG_NODE(self), 1);
+    Py_XSETREF(held->closure, Py_NewRef(closure));
+    return 0;
+}
+
+/* The attributes of a Value that could be part of a cycle, or None. */
+static PyObject *pg_get_attributes(PyObject *self, void *unused)
+{
+    pg_held *held = PG_VALUE(self)->held;
+    (void)unused;
+    return Py_NewRef(held && held->attributes ? held->attributes : Py_None);
+}
+
+static PyObject *pg_value_getattro(PyObject *self, PyObject *name)
+{
+    if (name == pg_str_data && PG_IS_EXACT(self)) return PyFloat_FromDouble(pg_nodes->data[PG_NODE(self)]);
+    if (name == pg_str_grad && PG_IS_EXACT(self)) return PyFloat_FromDouble(pg_nodes->grad[PG_NODE(self)]);
+    return PyObject_GenericGetAttr(self, name);
+}
+
+static int pg_value_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    if (PG_IS_EXACT(self)) {
+        if (name == pg_str_grad) return pg_set_grad_of(self, value, NULL);
+        if (name == pg_str_data) return pg_set_data_of(self, value, NULL);
+        if (value && pg_new_attribute && PyUnicode_Check(name) && !PyObject_HasAttr((PyObject *)pg_value_type, name)) {
+            PyObject *done = PyObject_CallFunctionObjArgs(pg_new_attribute, name, NULL);
+            if (!done) return -1;
+            Py_DECREF(done);
+        }
+    }
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
+/* -- the reverse pass --------------------------------------------------------------------------------- */
+
+/* Runs the closures that a pass stops for. */
+static PG_NOINLINE PyObject *pg_run_host_steps(pg_pass *pass)
+{
+    while (pass) {
+        pg_result node = pg_pass_node(pass);
+        PyObject *value, *done = Py_None;
+        if (node < 0) return pg_raise((int)node);
+        value = pg_object_of((pg_node)node);
+        if (!value) done = NULL;
+        else if (PG_VALUE(value)->held && PG_VALUE(value)->held->closure) {
+            PyObject *closure = Py_NewRef(PG_VALUE(value)->held->closure);
+            done = PyObject_CallObject(closure, NULL);
+            Py_DECREF(closure);
+            Py_XDECREF(done);
+        }
+        Py_XDECREF(value);
+        if (!done) {
+            pg_end_pass(pass);
+            return NULL;
+        }
+        pass = pg_run_pass(pass);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_value_backward(PyObject *self, PyObject *unused)
+{
+    pg_pass *pass;
+    (void)unused;
+    if (!pg_has_node(self)) return NULL;
+    pass = pg_start_pass(pg_nodes, PG_NODE(self));
+    if (PG_UNLIKELY(pass != NULL)) return pg_run_host_steps(pass);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_value_step(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (!pg_has_node(self)) return NULL;
+    pg_run_step(pg_nodes, PG_NODE(self));
+    Py_RETURN_NONE;
+}
+
+/* -- the type ----------------------------------------------------------------------------------------- */
+
+static PyMethodDef pg_methods[PG_CALLABLES + 3] = {
+    {"backward", pg_value_backward, METH_NOARGS, NULL},
+    {"_step", pg_value_step, METH_NOARGS, NULL},
+};
+
+static PyGetSetDef pg_getsets[] = {
+    {"data", pg_get_data, pg_set_data_of, "The value, a float64.", NULL},
+    {"grad", pg_get_grad, pg_set_grad_of,
+     "The gradient: what `backward` added up here, in the root's units by this value's.", NULL},
+    {"_backward", pg_get_closure, pg_set_closure, NULL, NULL},
+    {"_attributes", pg_get_attributes, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef pg_members[] = {
+    {"_node", T_UINT, offsetof(pg_value, node), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(pg_value, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot pg_slots[] = {
+    {Py_tp_new, pg_value_new},
+    {Py_tp_init, pg_value_init},
+    {Py_tp_dealloc, pg_value_dealloc},
+    {Py_tp_traverse, pg_value_traverse},
+    {Py_tp_clear, pg_value_clear},
+    {Py_tp_getattro, pg_value_getattro},
+    {Py_tp_setattro, pg_value_setattro},
+    {Py_tp_methods, pg_methods},
+    {Py_tp_getset, pg_getsets},
+    {Py_tp_members, pg_members},
+    {Py_nb_add, pg_slot_add},
+    {Py_nb_subtract, pg_slot_sub},
+    {Py_nb_multiply, pg_slot_mul},
+    {Py_nb_true_divide, pg_slot_div},
+    {Py_nb_power, pg_power},
+    {Py_nb_negative, pg_slot_neg},
+    {Py_nb_absolute, pg_slot_abs},
+    {0, NULL},
+};
+
+static PyType_Spec pg_spec = {
+    "pygrad.Value", sizeof(pg_value), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, pg_slots,
+};
+
+/* -- the module --------------------------------------------------------------------------------------- */
+
+static PyObject *pg_live(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLongLong(pg_live_nodes(pg_nodes));
+}
+
+static PyObject *pg_memory(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return Py_BuildValue("KK", (unsigned long long)pg_bytes(pg_nodes), (unsigned long long)pg_capacity(pg_nodes));
+}
+
+static int pg_check_value(PyObject *object)
+{
+    if (PG_IS_VALUE(object)) return pg_has_node(object);
+    PyErr_Format(PyExc_TypeError, "expected a Value, not %.200s", Py_TYPE(object)->tp_name);
+    return 0;
+}
+
+static PyObject *pg_operands_of(PyObject *module, PyObject *value)
+{
+    pg_node room[2];
+    size_t count;
+    const pg_node *nodes;
+    PyObject *list;
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    nodes = pg_operand_list(pg_nodes, PG_NODE(value), room, &count);
+    if (pg_op(pg_nodes->rec[PG_NODE(value)].op)->kind == PG_SCALAR) count = 1;  /* its number is no operand */
+    list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *operand = pg_object_of(nodes[i]);
+        if (operand) PyList_SET_ITEM(list, (Py_ssize_t)i, operand);
+        else Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* (op code, symbol, exponent): the exponent of a power by a number, else None. */
+static PyObject *pg_describe(PyObject *module, PyObject *value)
+{
+    int integral, op;
+    PyObject *exponent;
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    op = pg_nodes->rec[PG_NODE(value)].op;
+    if (pg_op(op)->kind != PG_SCALAR) exponent = Py_NewRef(Py_None);
+    else {
+        double k = pg_scalar_of(pg_nodes, PG_NODE(value), &integral);
+        exponent = integral ? PyLong_FromDouble(k) : PyFloat_FromDouble(k);
+    }
+    return exponent ? Py_BuildValue("isN", op, pg_symbol(pg_nodes, PG_NODE(value)), exponent) : NULL;
+}
+
+static PyObject *pg_mark_labelled(PyObject *module, PyObject *value)
+{
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    pg_nodes->rec[PG_NODE(value)].flags |= PG_LABELLED;
+    Py_RETURN_NONE;
+}
+
+/* The dict of attributes that live with the object, which graphs hold from now on. */
+static PyObject *pg_kept_attributes(PyObject *module, PyObject *value)
+{
+    pg_held *held;
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    held = pg_keep_object(PG_VALUE(value));
+    if (held && !held->attributes) held->attributes = PyDict_New();
+    return held && held->attributes ? Py_NewRef(held->attributes) : NULL;
+}
+
+static PyObject *pg_on_new_attribute(PyObject *module, PyObject *function)
+{
+    (void)module;
+    Py_XSETREF(pg_new_attribute, Py_NewRef(function));
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_verify(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromLong(pg_check(pg_nodes));
+}
+
+static PyMethodDef pg_functions[PG_CALLABLES + 1];
+static PyMethodDef pg_module_methods[] = {
+    {"live_nodes", pg_live, METH_NOARGS, NULL},
+    {"memory", pg_memory, METH_NOARGS, NULL},
+    {"operands", pg_operands_of, METH_O, NULL},
+    {"describe", pg_describe, METH_O, NULL},
+    {"mark_labelled", pg_mark_labelled, METH_O, NULL},
+    {"kept_attributes", pg_kept_attributes, METH_O, NULL},
+    {"on_new_attribute", pg_on_new_attribute, METH_O, NULL},
+    {"check", pg_verify, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* The methods of Value and the functions that the op table gives. */
+static void pg_fill_method_tables(void)
+{
+    PyMethodDef *method = pg_methods, *function = pg_functions;
+    while (method->ml_name) method++;
+    for (int i = 0; i < PG_CALLABLES; i++) {
+        const pg_callable *callable = &pg_callables[i];
+        const pg_op_info *info = pg_op(callable->op);
+        if (pg_is_operator(callable->op)) continue;
+        if (callable->method)
+            *method++ = (PyMethodDef){info->name, callable->method, callable->method_flags, info->doc};
+        *function++ = (PyMethodDef){info->name, callable->function, callable->function_flags, info->doc};
+    }
+}
+
+static PyObject *pg_table(void)
+{
+    PyObject *table = PyList_New(0);
+    const pg_op_info *info;
+    for (int op = 0; table && (info = pg_op(op)); op++) {
+        PyObject *line = Py_BuildValue("isssis", op, info->name, info->symbol, info->formula, info->kind, info->doc);
+        if (!line || PyList_Append(table, line)) Py_CLEAR(table);
+        Py_XDECREF(line);
+    }
+    return table;
+}
+
+static int pg_add(PyObject *module, const char *name, PyObject *object)     /* steals the reference */
+{
+    int status = object ? PyObject_SetAttrString(module, name, object) : -1;
+    Py_XDECREF(object);
+    return status;
+}
+
+static PyObject *pg_function_dict(PyObject *module)
+{
+    PyObject *functions = PyDict_New();
+    for (PyMethodDef *function = pg_functions; functions && function->ml_name; function++) {
+        PyObject *object = PyCFunction_NewEx(function, NULL, PyModule_GetNameObject(module));
+        if (!object || PyDict_SetItemString(functions, function->ml_name, object)) Py_CLEAR(functions);
+        Py_XDECREF(object);
+    }
+    return functions;
+}
+
+static int pg_execute(PyObject *module)
+{
+    static PyInterpreterState *home;
+    if (home && home != PyInterpreterState_Get()) {
+        PyErr_SetString(PyExc_ImportError, "pygrad's native backend serves one interpreter of a process, "
+                                           "and another one has it; set PYGRAD_BACKEND=cffi");
+        return -1;
+    }
+    if (!home) {
+        pg_nodes = pg_arena_new(0, NULL, NULL, 1);
+        if (!pg_nodes) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        pg_fill_method_tables();
+        pg_labels = PyDict_New();
+        pg_str_data = PyUnicode_InternFromString("data");
+        pg_str_grad = PyUnicode_InternFromString("grad");
+        pg_value_type = (PyTypeObject *)PyType_FromSpec(&pg_spec);
+        if (!pg_value_type || !pg_labels || !pg_str_data || !pg_str_grad) return -1;
+        pg_value_type->tp_vectorcall = pg_value_vectorcall;
+        home = PyInterpreterState_Get();
+    }
+    if (pg_add(module, "Value", Py_NewRef(pg_value_type))) return -1;
+    if (pg_add(module, "labels", Py_NewRef(pg_labels))) return -1;
+    if (pg_add(module, "table", pg_table())) return -1;
+    return pg_add(module, "functions", pg_function_dict(module));
+}
+
+static PyModuleDef_Slot pg_module_slots[] = {
+    {Py_mod_exec, pg_execute},
+    {0, NULL},
+};
+
+static PyModuleDef pg_module = {
+    PyModuleDef_HEAD_INIT, "pygrad._native", "Value as a CPython type.", 0, pg_module_methods, pg_module_slots,
+    NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModuleDef_Init(&pg_module);
+}

@@ -1,0 +1,126 @@
+/* Inside the native backend: a Value as CPython sees it, and how it comes and goes. The GIL is what
+ * keeps the arena to one thread at a time: nothing here gives it up while the arena is in use. */
+#ifndef PYGRAD_CPYTHON_H
+#define PYGRAD_CPYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "arena.h"
+#include "pass.h"
+
+#if defined(__GNUC__)
+#define PG_INLINE static inline __attribute__((always_inline))  /* for one constant op each */
+#else
+#define PG_INLINE static inline
+#endif
+
+#if PY_VERSION_HEX < 0x030A0000
+static inline PyObject *pg_new_reference(PyObject *object)
+{
+    Py_INCREF(object);
+    return object;
+}
+#define Py_NewRef(object) pg_new_reference((PyObject *)(object))
+#endif
+#ifndef Py_SETREF       /* private before 3.12 */
+#define Py_SETREF(place, object)                 \
+    do {                                         \
+        PyObject *replaced = (PyObject *)(place); \
+        (place) = (object);                      \
+        Py_DECREF(replaced);                     \
+    } while (0)
+#define Py_XSETREF(place, object)                \
+    do {                                         \
+        PyObject *replaced = (PyObject *)(place); \
+        (place) = (object);                      \
+        Py_XDECREF(replaced);                    \
+    } while (0)
+#endif
+
+/* What a Value carries beyond its node: all of it may be part of a reference cycle. */
+typedef struct pg_held {
+    PyObject *operands;         /* a tuple: whose closures or attributes this graph needs */
+    PyObject *closure;
+    PyObject *attributes;       /* a dict */
+    struct pg_value *next;      /* see pg_forget_freed */
+} pg_held;
+
+typedef struct pg_value {
+    PyObject_HEAD
+    pg_node node;
+    uint8_t late;               /* it got a closure or attribute after results that do not hold it */
+    uint8_t owned;              /* nobody holds it but those results: the arena does, for them */
+    pg_held *held;              /* NULL for most; with it, the garbage collector tracks the object */
+    PyObject *weakrefs;
+} pg_value;
+
+enum { PG_SPARES = 1024 };
+
+extern pg_arena *pg_nodes;              /* all nodes of the process */
+extern PyTypeObject *pg_value_type;
+extern PyObject *pg_labels;             /* node number -> dict of attributes that are plain constants */
+extern pg_value *pg_spares[PG_SPARES];  /* dead objects of the exact type, for use again */
+extern int pg_spare_count;
+
+#define PG_VALUE(object) ((pg_value *)(object))
+#define PG_NODE(object) (PG_VALUE(object)->node)
+#define PG_IS_EXACT(object) (Py_TYPE(object) == pg_value_type)
+#define PG_IS_VALUE(object) PyObject_TypeCheck(object, pg_value_type)
+
+PyObject *pg_wrap_new(pg_node node);
+PyObject *pg_finish(pg_result node, PyObject *a, PyObject *b);
+PyObject *pg_finish_list(pg_result node, PyObject *operands);
+PyObject *pg_object_of(pg_node node);
+pg_held *pg_hold(pg_value *value);
+pg_held *pg_keep_object(pg_value *value);
+int pg_replace_node(pg_value *value, pg_result node, PyObject *operands);
+int pg_room(void);
+void *pg_raise(int status);
+int pg_has_node(PyObject *value);
+int pg_number(PyObject *object, double *number);
+int pg_required_number(PyObject *object, const char *what, double *number);
+
+PyObject *pg_value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords);
+void pg_value_dealloc(PyObject *self);
+int pg_value_traverse(PyObject *self, visitproc visit, void *arg);
+int pg_value_clear(PyObject *self);
+
+/* An object for a reference to a node. */
+static inline PyObject *pg_wrap(pg_node node)
+{
+    pg_value *value;
+    if (PG_UNLIKELY(pg_spare_count == 0)) return pg_wrap_new(node);
+    value = pg_spares[--pg_spare_count];
+#ifdef Py_REF_DEBUG
+    _Py_NewReference((PyObject *)value);
+#else
+    Py_SET_REFCNT((PyObject *)value, 1);
+#endif
+    value->node = node;
+    pg_nodes->host[node] = value;
+    return (PyObject *)value;
+}
+
+/* Whether recording gave a node and nothing is left to do but to wrap it. */
+static inline int pg_is_plain(pg_result node)
+{
+    return (uint64_t)node - 1 < (uint64_t)PG_KEPT - 1;
+}
+
+/* A number of the exact types, which most are. */
+static inline int pg_exact_number(PyObject *object, double *number)
+{
+    if (PyFloat_CheckExact(object)) {
+        *number = PyFloat_AS_DOUBLE(object);
+        return 1;
+    }
+    if (PyLong_CheckExact(object)) {
+        *number = PyLong_AsDouble(object);
+        if (PG_LIKELY(*number != -1.0 || !PyErr_Occurred())) return 1;
+        PyErr_Clear();      /* too large: the slow path meets it again */
+    }
+    return 0;
+}
+
+#endif

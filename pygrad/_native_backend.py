@@ -1,0 +1,56 @@
+"""The native backend: ``Value`` as a CPython type (csrc/cpython.c), and what of it is not hot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pygrad import _native
+from pygrad._native import Value, functions, labels, live_nodes, operands
+from pygrad._shared import KINDS, Attribute, Memory, Op, refuse_pickle, represent, show_op
+
+backend = "native"
+
+#: The op table by name.
+OPS = {
+    name: Op(code, name, symbol, formula, KINDS[kind], doc)
+    for code, name, symbol, formula, kind, doc in _native.table
+}
+
+
+def memory() -> Memory:
+    return Memory(*_native.memory())
+
+
+def _constants(value: Value, create: bool) -> dict[str, Any] | None:
+    if not create:
+        return labels.get(value._node)
+    _native.mark_labelled(value)
+    return labels.setdefault(value._node, {})
+
+
+def _others(value: Value, create: bool) -> dict[str, Any] | None:
+    return _native.kept_attributes(value) if create else value._attributes
+
+
+def _equip() -> None:
+    def add_attribute(name: str) -> None:
+        setattr(Value, name, Attribute(name, _constants, _others))
+
+    def shown_op(self: Value) -> str:
+        _, symbol, exponent = _native.describe(self)
+        return show_op(symbol, exponent)
+
+    def prev(self: Value) -> set[Value]:
+        return set(operands(self))
+
+    Value.__repr__ = represent
+    Value.__reduce_ex__ = refuse_pickle
+    Value._op = property(shown_op)
+    Value._prev = property(prev)
+    add_attribute("label")
+    _native.on_new_attribute(add_attribute)
+
+
+_equip()
+
+__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]

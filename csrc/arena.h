@@ -4,17 +4,9 @@
 #define PYGRAD_ARENA_H
 
 #include "bits.h"
+#include "compiler.h"
 #include "ops.h"
 #include "pygrad.h"
-
-#if defined(__GNUC__)
-#define PG_LIKELY(condition) __builtin_expect(!!(condition), 1)
-#define PG_NOINLINE __attribute__((noinline))
-#else
-#define PG_LIKELY(condition) (condition)
-#define PG_NOINLINE
-#endif
-#define PG_UNLIKELY(condition) (!PG_LIKELY(!(condition)))
 
 #define PG_KEPT ((pg_result)1 << 32)    /* see pg_keep */
 
@@ -104,7 +96,7 @@ static inline void pg_unref(pg_arena *arena, pg_node node)
 }
 
 /* A slot above `floor`: the lowest free one, or the top. 0 when the arena is full. */
-static inline pg_node pg_take_slot(pg_arena *arena, pg_node floor)
+PG_INLINE pg_node pg_take_slot(pg_arena *arena, pg_node floor)
 {
     uint64_t slot = (uint64_t)floor + 1;
     if (slot < arena->free_end) {
@@ -123,7 +115,7 @@ static inline pg_node pg_take_slot(pg_arena *arena, pg_node floor)
 }
 
 /* Fills a slot. Its first reference is the caller's. */
-static inline void pg_fill_slot(pg_arena *arena, pg_node node, double data, pg_record record)
+PG_INLINE void pg_fill_slot(pg_arena *arena, pg_node node, double data, pg_record record)
 {
     record.refs = 1;
     record.step = record.op;
@@ -132,7 +124,7 @@ static inline void pg_fill_slot(pg_arena *arena, pg_node node, double data, pg_r
     arena->rec[node] = record;
 }
 
-static inline pg_result pg_record_leaf(pg_arena *arena, double data)
+PG_INLINE pg_result pg_record_leaf(pg_arena *arena, double data)
 {
     pg_node node = pg_take_slot(arena, 0);
     pg_record record = {{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y, 0};
@@ -141,7 +133,7 @@ static inline pg_result pg_record_leaf(pg_arena *arena, double data)
     return node;
 }
 
-static inline pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
+PG_INLINE pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
 {
     pg_record *rec = arena->rec;
     pg_record record = {{{x, 0}}, 0, (uint8_t)op, 0, PG_SKIP_Y, 0};
@@ -159,7 +151,7 @@ static inline pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
 }
 
 /* Two operands that are there already, the value z known. */
-static inline pg_result pg_record_pair(pg_arena *arena, int op, pg_node x, pg_node y, double z, int flags)
+PG_INLINE pg_result pg_record_pair(pg_arena *arena, int op, pg_node x, pg_node y, double z, int flags)
 {
     pg_record *rec = arena->rec;
     pg_record record = {{{x, y}}, 0, (uint8_t)op, 0, (uint8_t)flags, 0};
@@ -174,7 +166,7 @@ static inline pg_result pg_record_pair(pg_arena *arena, int op, pg_node x, pg_no
     return record.flags & PG_KEEP ? node | PG_KEPT : node;
 }
 
-static inline pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_node y)
+PG_INLINE pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_node y)
 {
     double z;
     int error = pg_forward_binary(op, arena->data[x], arena->data[y], &z);
@@ -183,8 +175,8 @@ static inline pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_
 }
 
 /* One operand is a number: it becomes a leaf that only the result refers to. */
-static inline pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number,
-                                           int number_is_x, int flags)
+PG_INLINE pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
+                                       int flags)
 {
     double data = arena->data[node], z;
     int error = pg_forward_binary(op, number_is_x ? number : data, number_is_x ? data : number, &z);
@@ -192,9 +184,10 @@ static inline pg_result pg_record_constant(pg_arena *arena, int op, pg_node node
     if (PG_UNLIKELY(error)) return error;
     leaf = pg_record_leaf(arena, number);
     if (PG_UNLIKELY(leaf < 0)) return leaf;
+    arena->rec[leaf].refs = 0;          /* the result's will be the only reference */
     result = number_is_x ? pg_record_pair(arena, op, (pg_node)leaf, node, z, flags)
                          : pg_record_pair(arena, op, node, (pg_node)leaf, z, flags);
-    pg_unref(arena, (pg_node)leaf);     /* the result holds it now; on an error this frees it */
+    if (PG_UNLIKELY(result < 0)) pg_free_nodes(arena, (pg_node)leaf);
     return result;
 }
 

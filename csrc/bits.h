@@ -7,24 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-static inline unsigned pg_lowest(uint64_t word)
-{
-    unsigned long i;
-    _BitScanForward64(&i, word);
-    return i;
-}
-static inline unsigned pg_highest(uint64_t word)
-{
-    unsigned long i;
-    _BitScanReverse64(&i, word);
-    return i;
-}
-#else
-static inline unsigned pg_lowest(uint64_t word) { return (unsigned)__builtin_ctzll(word); }
-static inline unsigned pg_highest(uint64_t word) { return 63u - (unsigned)__builtin_clzll(word); }
-#endif
+#include "compiler.h"
 
 enum { PG_LEVELS = 6 };             /* 64^6 > 2^32 */
 

@@ -44,18 +44,23 @@ PG_INLINE PyObject *pg_binary_operator(int op, PyObject *a, PyObject *b)
 }
 
 /* x ** k: a number as the exponent is a part of the operation. */
+static PG_NOINLINE PyObject *pg_power_slowly(PyObject *a, PyObject *b)
+{
+    if (!PG_IS_VALUE(a) || PG_IS_VALUE(b)) return pg_binary_slowly(PG_OP_pow, a, b, 0);
+    return pg_binary_slowly(PG_OP_pow_scalar, a, b, PyIndex_Check(b) ? PG_INTEGRAL : 0);
+}
+
 static PyObject *pg_power(PyObject *a, PyObject *b, PyObject *modulus)
 {
     double k;
     int flags;
     pg_result node;
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    if (!PG_IS_VALUE(a) || PG_IS_VALUE(b)) return pg_binary_operator(PG_OP_pow, a, b);
-    flags = PyIndex_Check(b) ? PG_INTEGRAL : 0;
-    if (!PG_IS_EXACT(a) || !pg_exact_number(b, &k)) return pg_binary_slowly(PG_OP_pow_scalar, a, b, flags);
+    if (!PG_IS_EXACT(a) || !pg_exact_number(b, &k)) return pg_power_slowly(a, b);
+    flags = PyLong_CheckExact(b) ? PG_INTEGRAL : 0;
     node = pg_record_constant(pg_nodes, PG_OP_pow_scalar, PG_NODE(a), k, 0, flags);
     if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
-    return node < 0 ? pg_binary_slowly(PG_OP_pow_scalar, a, b, flags) : pg_finish(node, a, NULL);
+    return node < 0 ? pg_power_slowly(a, b) : pg_finish(node, a, NULL);
 }
 
 static PG_NOINLINE PyObject *pg_unary_slowly(int op, PyObject *x, pg_result node)
@@ -482,13 +487,6 @@ static PyObject *pg_get_attributes(PyObject *self, void *unused)
     return Py_NewRef(held && held->attributes ? held->attributes : Py_None);
 }
 
-static PyObject *pg_value_getattro(PyObject *self, PyObject *name)
-{
-    if (name == pg_str_data && PG_IS_EXACT(self)) return PyFloat_FromDouble(pg_nodes->data[PG_NODE(self)]);
-    if (name == pg_str_grad && PG_IS_EXACT(self)) return PyFloat_FromDouble(pg_nodes->grad[PG_NODE(self)]);
-    return PyObject_GenericGetAttr(self, name);
-}
-
 static int pg_value_setattro(PyObject *self, PyObject *name, PyObject *value)
 {
     if (PG_IS_EXACT(self)) {
@@ -576,7 +574,6 @@ static PyType_Slot pg_slots[] = {
     {Py_tp_dealloc, pg_value_dealloc},
     {Py_tp_traverse, pg_value_traverse},
     {Py_tp_clear, pg_value_clear},
-    {Py_tp_getattro, pg_value_getattro},
     {Py_tp_setattro, pg_value_setattro},
     {Py_tp_methods, pg_methods},
     {Py_tp_getset, pg_getsets},

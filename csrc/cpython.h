@@ -9,12 +9,6 @@
 #include "arena.h"
 #include "pass.h"
 
-#if defined(__GNUC__)
-#define PG_INLINE static inline __attribute__((always_inline))  /* for one constant op each */
-#else
-#define PG_INLINE static inline
-#endif
-
 #if PY_VERSION_HEX < 0x030A0000
 static inline PyObject *pg_new_reference(PyObject *object)
 {
@@ -108,6 +102,21 @@ static inline int pg_is_plain(pg_result node)
     return (uint64_t)node - 1 < (uint64_t)PG_KEPT - 1;
 }
 
+static inline int pg_small_int(PyObject *object, double *number)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact((PyLongObject *)object)) return 0;
+    *number = (double)PyUnstable_Long_CompactValue((PyLongObject *)object);
+    return 1;
+#else
+    Py_ssize_t size = Py_SIZE(object);      /* digits, with the number's sign */
+    if (size < -1 || size > 1) return 0;
+    if (size == 0) *number = 0.0;
+    else *number = (double)(size * (Py_ssize_t)((PyLongObject *)object)->ob_digit[0]);
+    return 1;
+#endif
+}
+
 /* A number of the exact types, which most are. */
 static inline int pg_exact_number(PyObject *object, double *number)
 {
@@ -116,6 +125,7 @@ static inline int pg_exact_number(PyObject *object, double *number)
         return 1;
     }
     if (PyLong_CheckExact(object)) {
+        if (pg_small_int(object, number)) return 1;
         *number = PyLong_AsDouble(object);
         if (PG_LIKELY(*number != -1.0 || !PyErr_Occurred())) return 1;
         PyErr_Clear();      /* too large: the slow path meets it again */

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "compiler.h"
 #include "pygrad.h"
 
 enum {
@@ -128,7 +129,7 @@ static inline double pg_op_dot(const double *data, size_t n, const pg_node *x, c
 }
 
 /* Forward values. Called with a constant op these fold to the one expression. */
-static inline int pg_forward_unary(int op, double x, double *result)
+PG_INLINE int pg_forward_unary(int op, double x, double *result)
 {
     double z;
     switch (op) {
@@ -142,7 +143,7 @@ static inline int pg_forward_unary(int op, double x, double *result)
     return PG_DOMAIN;
 }
 
-static inline int pg_forward_binary(int op, double x, double y, double *result)
+PG_INLINE int pg_forward_binary(int op, double x, double y, double *result)
 {
     double z;
     switch (op) {

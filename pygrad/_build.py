@@ -13,6 +13,7 @@ HEADERS = [
     "csrc/ops.def",
     "csrc/ops.h",
     "csrc/bits.h",
+    "csrc/compiler.h",
     "csrc/arena.h",
     "csrc/lock.h",
     "csrc/pass.h",

@@ -11,6 +11,7 @@ native = Extension(
     ["csrc/cpython.c", "csrc/cpython_object.c", *build["SOURCES"]],
     depends=["csrc/cpython.h", *build["HEADERS"]],
     include_dirs=["csrc"],
+    extra_compile_args=build["COMPILE_ARGUMENTS"],
     optional=True,  # where it does not compile the cffi backend serves, and pygrad.backend says so
 )
 wanted = platform.python_implementation() == "CPython" and not os.environ.get("PYGRAD_NO_NATIVE")

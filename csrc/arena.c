@@ -56,7 +56,7 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int host
 void pg_arena_free(pg_arena *arena)
 {
     for (uint64_t n = 1; n < arena->top; n++)
-        if (!pg_bits_has(&arena->free, (uint32_t)n) && pg_has_edges(arena->rec[n].op) && arena->rec[n].of.edges)
+        if (!pg_bits_has(&arena->free, (uint32_t)n) && arena->rec[n].flags & PG_LIST)
             pg_deallocate(arena, arena->rec[n].of.edges);
     if (arena->idle) pg_pass_free(arena->idle);
     if (arena->free.indices) pg_deallocate(arena, arena->free.level[0]);
@@ -141,6 +141,20 @@ static void pg_lower_top(pg_arena *arena)
     if (arena->free_end > arena->top) arena->free_end = arena->top;
 }
 
+/* pg_take_slot where there may be free slots above `floor`. */
+pg_node pg_take_free_slot(pg_arena *arena, pg_node floor)
+{
+    uint64_t slot = pg_bits_next(&arena->free, (uint64_t)floor + 1);
+    if (slot < arena->free_end) {
+        pg_bits_drop(&arena->free, (uint32_t)slot);
+        arena->free_count--;
+        return (pg_node)slot;
+    }
+    arena->free_end = (uint64_t)floor + 1;
+    if (arena->top >= arena->open) return 0;
+    return (pg_node)arena->top++;
+}
+
 static inline void pg_free_slot(pg_arena *arena, pg_node node)
 {
     if ((uint64_t)node + 1 == arena->top) {
@@ -161,32 +175,44 @@ static inline pg_node pg_drop_operand(pg_record *rec, pg_node operand, pg_node d
     return operand;
 }
 
-PG_NOINLINE void pg_free_nodes(pg_arena *arena, pg_node node)
+/* A node with more to it than operands x and y. Returns the list of dead nodes. */
+static PG_NOINLINE pg_node pg_free_unusual(pg_arena *arena, pg_node node, pg_node dead)
+{
+    pg_record *rec = arena->rec, *r = &rec[node];
+    pg_node room[2];
+    size_t count;
+    const pg_node *operands = pg_operand_list(arena, node, room, &count);
+    while (count-- > 0) dead = pg_drop_operand(rec, operands[count], dead);
+    if (r->flags & PG_LIST) {
+        arena->edge_bytes -= r->of.edges->bytes;
+        pg_deallocate(arena, r->of.edges);
+        r->flags &= (uint8_t)~PG_LIST;
+    }
+    if (r->flags & PG_HOOKED) arena->hooked_leaves--;
+    if (r->flags & PG_LABELLED) {
+        r->refs = arena->freed;
+        arena->freed = node;
+    }
+    else pg_free_slot(arena, node);
+    return dead;
+}
+
+void pg_free_nodes(pg_arena *arena, pg_node node)
 {
     pg_record *rec = arena->rec;
-    pg_node dead = node;
-    rec[node].refs = 0;
-    while (dead) {
-        pg_record *r = &rec[dead];
-        node = dead;
-        dead = r->refs;
-        if (PG_UNLIKELY(pg_has_edges(r->op))) {
-            pg_edges *edges = r->of.edges;
-            for (size_t i = edges->count; i-- > 0;) dead = pg_drop_operand(rec, edges->operand[i], dead);
-            arena->edge_bytes -= edges->bytes;
-            pg_deallocate(arena, edges);
-            r->of.edges = NULL;
-        }
+    pg_node dead = 0;
+    for (;;) {
+        const pg_record *r = &rec[node];
+        const pg_node x = r->of.at.x, y = r->of.at.y;
+        if (PG_UNLIKELY(r->flags & PG_UNUSUAL)) dead = pg_free_unusual(arena, node, dead);
         else {
-            if (r->of.at.y) dead = pg_drop_operand(rec, r->of.at.y, dead);
-            if (r->of.at.x) dead = pg_drop_operand(rec, r->of.at.x, dead);
+            if (y) dead = pg_drop_operand(rec, y, dead);
+            if (x) dead = pg_drop_operand(rec, x, dead);
+            pg_free_slot(arena, node);
         }
-        if (PG_UNLIKELY(r->step == PG_HOST_STEP && r->op == PG_OP_leaf)) arena->hooked_leaves--;
-        if (PG_UNLIKELY(r->flags & PG_LABELLED)) {
-            r->refs = arena->freed;
-            arena->freed = node;
-        }
-        else pg_free_slot(arena, node);
+        if (!dead) return;
+        node = dead;
+        dead = rec[node].refs;
     }
 }
 

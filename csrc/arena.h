@@ -15,7 +15,10 @@ enum {                                  /* flags of a node */
     PG_SKIP_Y = 2,
     PG_KEEP = 4,
     PG_LABELLED = 8,
-    PG_INTEGRAL = 16                    /* PG_SCALAR: the number was an integer */
+    PG_INTEGRAL = 16,                   /* PG_SCALAR: the number was an integer */
+    PG_LIST = 32,                       /* the operands are in a side block */
+    PG_HOOKED = 64,                     /* a leaf with a host step */
+    PG_UNUSUAL = PG_LABELLED | PG_LIST | PG_HOOKED  /* freeing it takes more than letting go of x and y */
 };
 enum { PG_HOST_STEP = 255 };            /* a step that the host runs */
 
@@ -69,6 +72,7 @@ int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices);
 int pg_make_room(pg_arena *arena, uint64_t nodes);
 int pg_make_more_room(pg_arena *arena);
 void pg_free_nodes(pg_arena *arena, pg_node node);  /* its last reference is gone: it, and what only it reached */
+pg_node pg_take_free_slot(pg_arena *arena, pg_node floor);
 pg_node pg_pop_freed(pg_arena *arena, pg_node done);
 pg_result pg_record_list(pg_arena *arena, int op, size_t count, const pg_node *operands);
 pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
@@ -76,19 +80,6 @@ pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_
 void pg_set_host_step(pg_arena *arena, pg_node node, int on);
 /* A node's operands, in place or written to `room`. A scalar's number is not among them. */
 const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count);
-
-/* Whether an operation keeps its operands in a list. */
-static inline int pg_has_edges(int op)
-{
-    switch (op) {
-    case PG_OP_custom:
-#define PG_OP_NARY(name, symbol, formula, forward, dx, error) case PG_OP_##name:
-#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error) case PG_OP_##name:
-#include "ops.def"
-        return 1;
-    }
-    return 0;
-}
 
 static inline void pg_unref(pg_arena *arena, pg_node node)
 {
@@ -98,17 +89,8 @@ static inline void pg_unref(pg_arena *arena, pg_node node)
 /* A slot above `floor`: the lowest free one, or the top. 0 when the arena is full. */
 PG_INLINE pg_node pg_take_slot(pg_arena *arena, pg_node floor)
 {
-    uint64_t slot = (uint64_t)floor + 1;
-    if (slot < arena->free_end) {
-        slot = pg_bits_next(&arena->free, slot);
-        if (slot < arena->free_end) {
-            pg_bits_drop(&arena->free, (uint32_t)slot);
-            arena->free_count--;
-            return (pg_node)slot;
-        }
-        arena->free_end = (uint64_t)floor + 1;
-    }
-    slot = arena->top;
+    uint64_t slot = arena->top;
+    if ((uint64_t)floor + 1 < arena->free_end) return pg_take_free_slot(arena, floor);
     if (PG_UNLIKELY(slot >= arena->open)) return 0;
     arena->top = slot + 1;
     return (pg_node)slot;

@@ -27,20 +27,28 @@ static PG_NOINLINE PyObject *pg_binary_slowly(int op, PyObject *a, PyObject *b, 
     return pg_finish(node, a, b);
 }
 
-PG_INLINE PyObject *pg_binary_operator(int op, PyObject *a, PyObject *b)
+static PG_NOINLINE PyObject *pg_binary_end(pg_result node, int op, PyObject *a, PyObject *b)
+{
+    return node < 0 ? pg_binary_slowly(op, a, b, 0) : pg_finish(node, a, b);
+}
+
+/* A Value and a number: apart from two Values, whose path is shorter for it. */
+PG_INLINE PyObject *pg_mixed_operator(int op, PyObject *a, PyObject *b)
 {
     pg_result node;
     double number;
-    if (PG_LIKELY(PG_IS_EXACT(a))) {
-        if (PG_LIKELY(PG_IS_EXACT(b))) node = pg_record_binary(pg_nodes, op, PG_NODE(a), PG_NODE(b));
-        else if (pg_exact_number(b, &number)) node = pg_record_constant(pg_nodes, op, PG_NODE(a), number, 0, 0);
-        else return pg_binary_slowly(op, a, b, 0);
-    }
+    if (PG_IS_EXACT(a) && pg_exact_number(b, &number))
+        node = pg_record_constant(pg_nodes, op, PG_NODE(a), number, 0, 0);
     else if (PG_IS_EXACT(b) && pg_exact_number(a, &number))
         node = pg_record_constant(pg_nodes, op, PG_NODE(b), number, 1, 0);
     else return pg_binary_slowly(op, a, b, 0);
-    if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
-    return node < 0 ? pg_binary_slowly(op, a, b, 0) : pg_finish(node, a, b);
+    return PG_LIKELY(pg_is_plain(node)) ? pg_wrap((pg_node)node) : pg_binary_end(node, op, a, b);
+}
+
+PG_INLINE PyObject *pg_value_operator(int op, PyObject *a, PyObject *b)
+{
+    pg_result node = pg_record_binary(pg_nodes, op, PG_NODE(a), PG_NODE(b));
+    return PG_LIKELY(pg_is_plain(node)) ? pg_wrap((pg_node)node) : pg_binary_end(node, op, a, b);
 }
 
 /* x ** k: a number as the exponent is a part of the operation. */
@@ -107,7 +115,7 @@ static PyObject *pg_binary_function(int op, PyObject *const *arguments, Py_ssize
 
 static PyObject *pg_binary_method(int op, PyObject *self, PyObject *other)
 {
-    PyObject *result = pg_binary_operator(op, self, other);
+    PyObject *result = pg_binary_slowly(op, self, other, 0);
     if (result != Py_NotImplemented) return result;
     Py_DECREF(result);
     return PyErr_Format(PyExc_TypeError, "%s takes a Value or a number, not %.200s", pg_op(op)->name,
@@ -259,8 +267,16 @@ static const pg_callable pg_callables[] = {
 
 enum { PG_CALLABLES = sizeof pg_callables / sizeof *pg_callables };
 
-#define PG_BINARY_SLOT(name) \
-    static PyObject *pg_slot_##name(PyObject *x, PyObject *y) { return pg_binary_operator(PG_OP_##name, x, y); }
+#define PG_BINARY_SLOT(name)                                                                 \
+    static PG_NOINLINE PyObject *pg_mixed_##name(PyObject *x, PyObject *y)                    \
+    {                                                                                        \
+        return pg_mixed_operator(PG_OP_##name, x, y);                                        \
+    }                                                                                        \
+    static PyObject *pg_slot_##name(PyObject *x, PyObject *y)                                \
+    {                                                                                        \
+        if (PG_LIKELY(PG_IS_EXACT(x) && PG_IS_EXACT(y))) return pg_value_operator(PG_OP_##name, x, y); \
+        return pg_mixed_##name(x, y);                                                        \
+    }
 #define PG_UNARY_SLOT(name) \
     static PyObject *pg_slot_##name(PyObject *x) { return pg_unary_operator(PG_OP_##name, x); }
 PG_BINARY_SLOT(add)

@@ -101,7 +101,7 @@ static pg_edges *pg_new_edges(pg_arena *arena, size_t count, const pg_node *oper
 /* Takes a slot above all operands and a reference to each; the block becomes the node's. */
 static pg_result pg_attach_edges(pg_arena *arena, int op, double z, pg_edges *edges, int paired)
 {
-    pg_record *rec = arena->rec, record = {{{0, 0}}, 0, (uint8_t)op, 0, PG_SKIP_X | PG_SKIP_Y, 0};
+    pg_record *rec = arena->rec, record = {{{0, 0}}, 0, (uint8_t)op, 0, PG_SKIP_X | PG_SKIP_Y | PG_LIST, 0};
     size_t first = paired ? edges->count / 2 : edges->count;
     pg_node highest = 0, node;
     for (size_t i = 0; i < edges->count; i++) {
@@ -148,7 +148,7 @@ pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_
 const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count)
 {
     const pg_record *r = &arena->rec[node];
-    if (pg_has_edges(r->op)) {
+    if (r->flags & PG_LIST) {
         *count = r->of.edges->count;
         return r->of.edges->operand;
     }
@@ -163,7 +163,10 @@ void pg_set_host_step(pg_arena *arena, pg_node node, int on)
     pg_record *r = &arena->rec[node];
     int was = r->step == PG_HOST_STEP;
     r->step = on ? PG_HOST_STEP : r->op;
-    if (r->op == PG_OP_leaf && was != on) arena->hooked_leaves += on ? 1 : (uint64_t)-1;
+    if (r->op == PG_OP_leaf && was != on) {
+        arena->hooked_leaves += on ? 1 : (uint64_t)-1;
+        r->flags ^= PG_HOOKED;
+    }
 }
 
 /* -- the public, locking face ------------------------------------------------------------------- */

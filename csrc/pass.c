@@ -120,7 +120,7 @@ static inline int pg_walk(pg_pass *pass, int every)
             const pg_node node = (pg_node)(word << 6 | bit);
             const pg_record *r = &rec[node];
             rest ^= (uint64_t)1 << bit;
-            if (PG_LIKELY(!pg_has_edges(r->op))) {
+            if (PG_LIKELY(!(r->flags & PG_LIST))) {
                 if (every ? r->of.at.x != 0 : !(r->flags & PG_SKIP_X)) rest = pg_mark(marks, word, rest, r->of.at.x);
                 if (every ? r->of.at.y != 0 : !(r->flags & PG_SKIP_Y)) rest = pg_mark(marks, word, rest, r->of.at.y);
             }

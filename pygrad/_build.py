@@ -3,6 +3,7 @@
 The declarations are read from csrc/pygrad.h itself, so that each prototype stands once.
 """
 
+import sys
 from pathlib import Path
 
 from cffi import FFI
@@ -18,6 +19,8 @@ HEADERS = [
     "csrc/lock.h",
     "csrc/pass.h",
 ]
+#: Calls inside an extension need no detour for symbols that nobody outside may replace.
+COMPILE_ARGUMENTS = [] if sys.platform == "win32" else ["-fvisibility=hidden"]
 
 
 def declarations() -> str:
@@ -29,4 +32,11 @@ def declarations() -> str:
 
 ffi = FFI()
 ffi.cdef(declarations())
-ffi.set_source("pygrad._cffi", '#include "pygrad.h"', sources=SOURCES, depends=HEADERS, include_dirs=["csrc"])
+ffi.set_source(
+    "pygrad._cffi",
+    '#include "pygrad.h"',
+    sources=SOURCES,
+    depends=HEADERS,
+    include_dirs=["csrc"],
+    extra_compile_args=COMPILE_ARGUMENTS,
+)

@@ -24,7 +24,7 @@ const pg_bits *pg_pass_marks(const pg_pass *pass) { return &pass->marks; }
 
 /* -- one node's step, from the op table ----------------------------------------------------------- */
 
-static inline void pg_reverse_list(int op, double *data, double *grad, pg_node node, const pg_edges *edges)
+static PG_NOINLINE void pg_reverse_list(int op, double *data, double *grad, pg_node node, const pg_edges *edges)
 {
     const double g = grad[node], z = data[node];
     const pg_node *first = edges->operand;
@@ -56,7 +56,7 @@ static inline void pg_reverse_list(int op, double *data, double *grad, pg_node n
     }
 }
 
-static inline void pg_reverse(int op, double *data, double *grad, pg_node node, const pg_record *r)
+PG_INLINE void pg_reverse(int op, double *data, double *grad, pg_node node, const pg_record *r)
 {
     const double g = grad[node], z = data[node];
     const pg_node a = r->of.at.x, b = r->of.at.y;
@@ -106,7 +106,7 @@ static inline uint64_t pg_mark(pg_bits *marks, uint64_t word, uint64_t rest, pg_
 
 /* Runs until the set is empty, or until a node whose step is the host's: then 1. With every == 0 leaves
  * are passed over, as the flags of the nodes above them say. */
-static inline int pg_walk(pg_pass *pass, int every)
+PG_INLINE int pg_walk(pg_pass *pass, int every)
 {
     pg_arena *arena = pass->arena;
     double *data = arena->data, *grad = arena->grad;
@@ -115,8 +115,11 @@ static inline int pg_walk(pg_pass *pass, int every)
     uint64_t word = pass->word, rest = pass->rest;
     for (;;) {
         int64_t last;
-        while (rest) {
-            const unsigned bit = pg_highest(rest);
+        for (unsigned bit = 64; rest;) {
+            /* Most often the next lower bit is set. Then the processor foresees the branch, and need not
+             * wait until the marks of this node's operands are in `rest` to begin with the next node. */
+            if (PG_LIKELY(bit > 0 && rest >> (bit - 1) & 1)) bit--;
+            else bit = pg_highest(rest);
             const pg_node node = (pg_node)(word << 6 | bit);
             const pg_record *r = &rec[node];
             rest ^= (uint64_t)1 << bit;
@@ -138,7 +141,8 @@ static inline int pg_walk(pg_pass *pass, int every)
                 pass->node = node;
                 return 1;
             }
-            pg_reverse(r->step, data, grad, node, r);
+            if (every) pg_run_step(arena, node);
+            else pg_reverse(r->step, data, grad, node, r);
         }
         last = pg_bits_last_word(marks);
         if (last < 0) return 0;

@@ -1,4 +1,5 @@
-"""The command line: ``python -m pygrad`` prints the walkthrough, ``... draw`` draws its graph."""
+"""The command line: ``python -m pygrad`` prints the walkthrough, ``... draw`` draws its graph,
+``... bench`` compares the speed with that of others."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pygrad import Value, __version__, draw_dot, walkthrough
+from pygrad import Value, __version__, bench, draw_dot, walkthrough
 
 
 def draw(options: argparse.Namespace) -> None:
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="what to write: .svg, .png, .pdf, ..., or .dot for Graphviz's text (default: %(default)s)",
     )
     command.set_defaults(command=draw)
+
+    command = commands.add_parser("bench", help="compare the speed", description=bench.main.__doc__)
+    bench.add_arguments(command)
 
     options = parser.parse_args(arguments)
     options.command(options)

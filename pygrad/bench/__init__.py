@@ -1,0 +1,61 @@
+"""``python -m pygrad bench``: how fast this is, beside pure Python and whatever of its kind is installed.
+
+Contenders take turns within each round, so that a machine that slows down for a while slows all of them;
+medians and ratios within one run are what counts. What a contender computes is compared with what the
+others compute before its time counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pygrad.bench.workloads import WORKLOADS
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    names = ", ".join(workload.name for workload in WORKLOADS)
+    command.add_argument("--only", metavar="NAMES", help=f"workloads, separated by commas, of: {names}")
+    command.add_argument("--quick", action="store_true", help="fewer rounds and smaller graphs")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="write a chart: .svg, .png or .pdf")
+    command.set_defaults(command=main)
+
+
+def _choose(only: str | None) -> list[Any]:
+    if only is None:
+        return list(WORKLOADS)
+    by_name = {workload.name: workload for workload in WORKLOADS}
+    unknown = [name for name in only.split(",") if name not in by_name]
+    if unknown:
+        sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(by_name)}")
+    return [by_name[name] for name in only.split(",")]
+
+
+def main(options: argparse.Namespace) -> None:
+    """Measure, and print a table of medians and ratios; figures and a chart can be written to files."""
+    workloads = _choose(options.only)
+    try:
+        from pygrad.bench import report
+    except ImportError as error:
+        sys.exit(f"{error.name} is needed for this; install the extra: pip install 'pygrad-cffi[bench]'")
+    from pygrad.bench.contenders import find_contenders
+    from pygrad.bench.measure import measure
+
+    if options.plot is not None:
+        report.check_plot(options.plot)
+    contenders = find_contenders()
+    report.show_machine(contenders)
+    figures = []
+    with report.progress() as progress:
+        for workload in workloads:
+            figures += measure(workload, contenders, options.quick, progress)
+    report.show(figures)
+    if options.json is not None:
+        report.write_json(figures, contenders, options.json)
+    if options.plot is not None:
+        report.write_plot(figures, options.plot)
+    if any(figure.trouble == "disagrees" for figure in figures):
+        sys.exit("a contender computed something else than the others: see the table")

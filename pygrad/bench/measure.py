@@ -1,0 +1,98 @@
+"""Rounds: contenders take turns, results are compared, medians are taken."""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
+
+from pygrad.bench.contenders import FLOATS, Contender
+from pygrad.bench.workloads import Result, Workload
+
+
+class Figure(NamedTuple):
+    """One contender's amount in one measure: the median over the rounds, and the quarters about it."""
+
+    workload: Workload
+    contender: str
+    measure: str
+    median: float  # seconds, or bytes; nan where there is trouble
+    low: float
+    high: float
+    ratio: float  # how many times the baseline's
+    trouble: str = ""  # why there is no figure
+
+
+def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[], Result] | None:
+    """One contender's round, or None where it does not take part."""
+    if workload.name in contender.programs:
+        return contender.programs[workload.name]
+    if contender.kind is None or (workload.only and contender.name not in workload.only):
+        return None
+    if contender.kind is float and workload.baseline != FLOATS:
+        return None
+    if not all(hasattr(contender.kind, method) for method in workload.needs):
+        return None
+    return workload.start(contender, quick)
+
+
+def _agree(xs: Sequence[float], ys: Sequence[float]) -> bool:
+    """Whether two contenders computed the same, as far as both tell."""
+    return all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in zip(xs, ys))
+
+
+def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
+    """All figures of one workload. ``progress`` is rich's."""
+    runners = {}
+    for contender in contenders:
+        runner = _runner(workload, contender, quick)
+        if runner is not None:
+            runners[contender.name] = runner
+    rounds = min(workload.rounds, 3) if quick else workload.rounds
+    task = progress.add_task(workload.title, total=(rounds + 1) * len(runners))
+    results: dict[str, list[Result]] = {name: [] for name in runners}
+    trouble: dict[str, str] = {}
+    for _ in range(rounds + 1):  # the first warms up
+        expected: Sequence[float] | None = None
+        for name, runner in runners.items():
+            progress.advance(task)
+            if name in trouble:
+                continue
+            gc.collect()
+            try:
+                result = runner()
+            except RecursionError:
+                trouble[name] = "too deep for it"
+                continue
+            expected = result.values if expected is None else expected
+            if not _agree(result.values, expected):
+                trouble[name] = "disagrees"
+            results[name].append(result)
+    return _figures(workload, {name: rounds[1:] or rounds for name, rounds in results.items()}, trouble)
+
+
+def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict[str, str]) -> list[Figure]:
+    medians = {
+        (name, key): statistics.median(r.amounts[key] for r in rounds)
+        for name, rounds in results.items()
+        if name not in trouble
+        for key in rounds[0].amounts
+    }
+    figures = []
+    for name, rounds in results.items():
+        if name in trouble:
+            nothing = math.nan
+            figures.append(Figure(workload, name, "", nothing, nothing, nothing, nothing, trouble[name]))
+            continue
+        for key in rounds[0].amounts:
+            amounts = sorted(r.amounts[key] for r in rounds)
+            base = medians.get((workload.baseline, key))
+            if base is None:  # floats only record
+                base = medians.get((workload.baseline, key.replace("reverse", "record")), math.nan)
+            quarter = len(amounts) // 4
+            low, high = amounts[quarter], amounts[-1 - quarter]
+            median = medians[name, key]
+            figures.append(Figure(workload, name, key, median, low, high, median / base))
+    return figures

@@ -1,0 +1,185 @@
+"""The programs that are timed, written as people write them for any class with the operators of Value."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any, Callable
+
+WIDTH = 32
+
+
+def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]:
+    """Rows of products, ``total + w * x``: half the operations are products. The total and the weights."""
+    ws = [kind(0.5 + i / WIDTH) for i in range(WIDTH)]
+    xs = [kind(1.0 - i / WIDTH) for i in range(WIDTH)]
+    total = kind(0.0)
+    for _ in range(operations // (2 * WIDTH)):
+        for w, x in zip(ws, xs):
+            total = total + w * x
+    return total, ws
+
+
+def operations_in_rows(operations: int) -> int:
+    """How many `rows` records, when it is asked for so many."""
+    return operations // (2 * WIDTH) * 2 * WIDTH
+
+
+def chain(kind: Callable[[float], Any], depth: int) -> tuple[Any, Any]:
+    """``depth`` operations one on top of the other: the end, and the leaf at the bottom."""
+    x = end = kind(0.5)
+    for _ in range(depth // 2):
+        end = end * 0.999 + x
+    return end, x
+
+
+# -- a small network on two moons --------------------------------------------------------------------
+
+
+def moons(points: int = 100, noise: float = 0.1) -> tuple[list[tuple[float, float]], list[int]]:
+    """Two interleaved half circles with some noise; labels are -1 and 1."""
+    draw = random.Random(1337)
+    xs, ys = [], []
+    for i in range(points):
+        label = 1 if i % 2 else -1
+        angle = math.pi * draw.random()
+        x, y = math.cos(angle), math.sin(angle)
+        if label == 1:
+            x, y = 1.0 - x, 0.5 - y
+        xs.append((x + draw.gauss(0.0, noise), y + draw.gauss(0.0, noise)))
+        ys.append(label)
+    return xs, ys
+
+
+class Network:
+    """2-16-16-1 with ReLU, neuron by neuron; trained on the hinge loss with weight decay."""
+
+    def __init__(self, kind: Callable[[float], Any], sizes: tuple[int, ...] = (2, 16, 16, 1)) -> None:
+        draw = random.Random(42)
+        self.layers = [
+            [
+                ([kind(draw.uniform(-1.0, 1.0)) for _ in range(inputs)], kind(0.0))
+                for _ in range(outputs)
+            ]
+            for inputs, outputs in zip(sizes, sizes[1:])
+        ]
+        self.parameters = [p for layer in self.layers for weights, bias in layer for p in (*weights, bias)]
+        self.inputs, self.labels = moons()
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            sums = [sum((w * xi for w, xi in zip(weights, x)), bias) for weights, bias in layer]
+            x = sums if layer is self.layers[-1] else [s.relu() for s in sums]
+        return x[0]
+
+    def step(self, learning_rate: float = 0.05) -> float:
+        """One step of gradient descent on all the points; the loss before it."""
+        losses = [(1 - label * self(x)).relu() for x, label in zip(self.inputs, self.labels)]
+        loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
+        squares = [p * p for p in self.parameters]
+        loss = loss + 1e-4 * sum(squares[1:], squares[0])
+        for p in self.parameters:
+            p.grad = 0.0
+        loss.backward()
+        for p in self.parameters:
+            p.data -= learning_rate * p.grad
+        return float(loss.data)
+
+
+# -- a character GPT -----------------------------------------------------------------------------------
+
+NAMES = """james mary robert patricia john jennifer michael linda david elizabeth william barbara richard
+susan joseph jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony sandra
+mark margaret donald ashley steven kimberly andrew emily paul donna joshua michelle""".split()
+
+
+class GPT:
+    """One layer, 16 wide, 4 heads, context of 16: about 4,000 parameters. Adam is a loop in Python."""
+
+    width, heads, context = 16, 4, 16
+
+    def __init__(self, kind: Callable[[float], Any]) -> None:
+        draw = random.Random(42)
+        self.letters = sorted(set("".join(NAMES)))
+        self.end = len(self.letters)  # the token before and after a name
+
+        def matrix(outputs: int, inputs: int) -> list[list[Any]]:
+            return [[kind(draw.gauss(0.0, 0.08)) for _ in range(inputs)] for _ in range(outputs)]
+
+        width, tokens = self.width, len(self.letters) + 1
+        self.embedding, self.position = matrix(tokens, width), matrix(self.context, width)
+        self.query, self.key, self.value, self.mix = (matrix(width, width) for _ in range(4))
+        self.expand, self.contract = matrix(4 * width, width), matrix(width, 4 * width)
+        self.head = matrix(tokens, width)
+        matrices = (self.embedding, self.position, self.query, self.key, self.value, self.mix)
+        matrices += (self.expand, self.contract, self.head)
+        self.parameters = [p for m in matrices for row in m for p in row]
+        self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
+        self.steps = 0
+
+    def logits(self, token: int, place: int, keys: list[Any], values: list[Any]) -> list[Any]:
+        """The next token's logits; keys and values hold those of the places before, and grow by one."""
+        x = [t + p for t, p in zip(self.embedding[token], self.position[place])]
+        x = _normalize(x)
+        before = x
+        query = _linear(self.query, x)
+        keys.append(_linear(self.key, x))
+        values.append(_linear(self.value, x))
+        size = self.width // self.heads
+        mixed = []
+        for low in range(0, self.width, size):
+            part = slice(low, low + size)
+            scores = [_product(query[part], key[part]) * size**-0.5 for key in keys]
+            weights = _softmax(scores)
+            mixed += [_product(weights, [v[i] for v in values]) for i in range(low, low + size)]
+        x = [a + b for a, b in zip(before, _linear(self.mix, mixed))]
+        before = x
+        hidden = [h.relu() for h in _linear(self.expand, _normalize(x))]
+        x = [a + b for a, b in zip(before, _linear(self.contract, hidden))]
+        return _linear(self.head, x)
+
+    def step(self) -> float:
+        """One step of training, on one name; the loss before it."""
+        name = NAMES[self.steps % len(NAMES)]
+        tokens = [self.end, *(self.letters.index(letter) for letter in name), self.end]
+        keys: list[Any] = []
+        values: list[Any] = []
+        losses = []
+        for place in range(len(tokens) - 1):
+            probabilities = _softmax(self.logits(tokens[place], place, keys, values))
+            losses.append(-probabilities[tokens[place + 1]].log())
+        loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
+        loss.backward()
+        self._adam()
+        return float(loss.data)
+
+    def _adam(self, rate: float = 0.01, beta1: float = 0.9, beta2: float = 0.95, eps: float = 1e-8) -> None:
+        self.steps += 1
+        first, second = self.first, self.second
+        scale1, scale2 = 1.0 - beta1**self.steps, 1.0 - beta2**self.steps
+        for i, p in enumerate(self.parameters):
+            grad = p.grad
+            first[i] = beta1 * first[i] + (1.0 - beta1) * grad
+            second[i] = beta2 * second[i] + (1.0 - beta2) * grad * grad
+            p.data -= rate * (first[i] / scale1) / ((second[i] / scale2) ** 0.5 + eps)
+            p.grad = 0.0
+
+
+def _product(xs: Any, ys: Any) -> Any:
+    return sum(x * y for x, y in zip(xs, ys))
+
+
+def _linear(matrix: list[list[Any]], x: list[Any]) -> list[Any]:
+    return [_product(row, x) for row in matrix]
+
+
+def _normalize(x: list[Any]) -> list[Any]:
+    scale = (_product(x, x) * (1.0 / len(x)) + 1e-5) ** -0.5
+    return [xi * scale for xi in x]
+
+
+def _softmax(xs: list[Any]) -> list[Any]:
+    top = max(x.data for x in xs)
+    exps = [(x - top).exp() for x in xs]
+    total = sum(exps)
+    return [e / total for e in exps]

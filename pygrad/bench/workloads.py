@@ -1,0 +1,198 @@
+"""What is measured: each workload with its measures, for classes like Value; other libraries' programs for
+the same are in `peers`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from time import perf_counter
+from typing import Any, Callable, NamedTuple
+
+from pygrad import walkthrough
+from pygrad.bench import models
+from pygrad.bench.contenders import CFFI, FLOATS, LEAN, NATIVE, PURE, Contender
+
+
+class Result(NamedTuple):
+    """One round of one contender: seconds (or bytes) for each measure, and what was computed."""
+
+    amounts: dict[str, float]
+    values: list[float]
+
+
+#: Makes a contender ready, for a quick run or a full one, and returns what one round is.
+Start = Callable[[Contender, bool], Callable[[], Result]]
+
+
+class Workload(NamedTuple):
+    name: str
+    title: str
+    unit: str  # what one amount is for
+    baseline: str  # the contender that ratios are to, in the same measure or in the one it has
+    rounds: int
+    start: Start
+    only: tuple[str, ...] = ()  # contenders; empty for all that can
+    needs: tuple[str, ...] = ()  # methods that a class must have
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = perf_counter()
+    result = action()
+    return perf_counter() - start, result
+
+
+def _seed(contender: Contender, quick: bool) -> Callable[[], Result]:
+    loops, iterations = 10, 100
+
+    def loop() -> Any:
+        for _ in range(loops):
+            params = walkthrough.train(contender.kind, iterations, show=None)
+        return params
+
+    def one_round() -> Result:
+        seconds, params = timed(loop)
+        return Result({"loop": seconds / (loops * iterations)}, [p.data for p in params])
+
+    return one_round
+
+
+def _rows(contender: Contender, quick: bool) -> Callable[[], Result]:
+    repeats, operations = 20, 1280  # a deeper graph is too deep for a class that sorts by recursion
+
+    def one_round() -> Result:
+        record = reverse = 0.0
+        for _ in range(repeats):
+            seconds, (root, weights) = timed(lambda: models.rows(contender.kind, operations))
+            record += seconds
+            if contender.kind is not float:
+                reverse += timed(root.backward)[0]
+        record /= repeats * operations
+        if contender.kind is float:
+            return Result({"record": record}, [root])
+        amounts = {"record": record, "reverse": reverse / (repeats * operations)}
+        return Result(amounts, [root.data, *(w.grad for w in weights)])
+
+    return one_round
+
+
+def _trained(model: Callable[[Any], Any]) -> Start:
+    def start(contender: Contender, quick: bool) -> Callable[[], Result]:
+        trained = model(contender.kind)
+
+        def one_round() -> Result:
+            seconds, loss = timed(trained.step)
+            return Result({"step": seconds}, [loss])
+
+        return one_round
+
+    return start
+
+
+def _chain(contender: Contender, quick: bool) -> Callable[[], Result]:
+    depth = 10**5 if quick else 10**6
+
+    def one_round() -> Result:
+        record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
+        reverse, _ = timed(root.backward)
+        values = [root.data, leaf.grad]
+        holder = [root]
+        del root
+        free, _ = timed(holder.clear)
+        return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
+
+    return one_round
+
+
+def _dot(contender: Contender, quick: bool) -> Callable[[], Result]:
+    terms, repeats = 64, 200
+    xs = [contender.kind(i / terms) for i in range(terms)]
+    ys = [contender.kind(1.0 - i / terms) for i in range(terms)]
+    dot = contender.functions["dot"]
+
+    def written_out() -> None:
+        for _ in range(repeats):
+            total = xs[0] * ys[0]
+            for x, y in zip(xs[1:], ys[1:]):
+                total = total + x * y
+            total.backward()
+
+    def one_node() -> None:
+        for _ in range(repeats):
+            dot(xs, ys).backward()
+
+    def one_round() -> Result:
+        for v in (*xs, *ys):
+            v.grad = 0.0
+        out, _ = timed(written_out)
+        node, _ = timed(one_node)
+        return Result({"written out": out / repeats, "one node": node / repeats}, [v.grad for v in xs])
+
+    return one_round
+
+
+def _growth(contender: Contender, quick: bool) -> Callable[[], Result]:
+    powers = range(3, 6 if quick else 8)
+
+    def one_round() -> Result:
+        amounts, values = {}, []
+        for power in powers:
+            size = 10**power
+            repeats = max(1, 10**5 // size)
+            record = reverse = 0.0
+            for _ in range(repeats):
+                seconds, (root, _) = timed(lambda size=size: models.rows(contender.kind, size))  # type: ignore[misc]
+                record += seconds
+                if contender.kind is not float:
+                    reverse += timed(root.backward)[0]
+            done = repeats * models.operations_in_rows(size)
+            amounts[f"record 10^{power}"] = record / done
+            if contender.kind is not float:
+                amounts[f"reverse 10^{power}"] = reverse / done
+            values.append(root if contender.kind is float else root.data)
+            del root
+        return Result(amounts, values)
+
+    return one_round
+
+
+_MEMORY = """
+import importlib, sys
+import psutil
+from pygrad.bench.models import rows
+module, name = sys.argv[1:]
+kind = getattr(importlib.import_module(module), name)
+rows(kind, 6400)
+process = psutil.Process()
+before = process.memory_info().rss
+root, _ = rows(kind, 640000)
+print((process.memory_info().rss - before) / 640000, root.data)
+"""
+
+
+def _memory(contender: Contender, quick: bool) -> Callable[[], Result]:
+    """The growth of the resident memory of a process that records a graph."""
+
+    def one_round() -> Result:
+        where = contender.module, contender.kind.__name__
+        command = [sys.executable, "-c", _MEMORY, *where]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        amount, value = map(float, output.split())
+        return Result({"bytes": amount}, [value])
+
+    return one_round
+
+
+_CLASSES = (NATIVE, CFFI, PURE, LEAN, "micrograd")
+
+WORKLOADS = (
+    Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed),
+    Workload("rows", "rows of products", "an operation", FLOATS, 15, _rows),
+    Workload("moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _trained(models.Network), _CLASSES),
+    Workload(
+        "gpt", "a character GPT with Adam", "a step", LEAN, 5, _trained(models.GPT), _CLASSES, ("exp", "log")
+    ),
+    Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, (NATIVE, CFFI, LEAN, PURE)),
+    Workload("dot", "a dot product of 64 terms", "a product", NATIVE, 9, _dot, (NATIVE, CFFI)),
+    Workload("growth", "rows of products, from 10^3 to 10^7", "an operation", FLOATS, 3, _growth, (FLOATS, NATIVE, CFFI)),
+    Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
+)

@@ -124,89 +124,115 @@ static PyObject *pg_binary_method(int op, PyObject *self, PyObject *other)
 
 /* -- operations on lists ---------------------------------------------------------------------------- */
 
-/* A new reference to a list or tuple, all of Values: the very argument if it is one. */
-static PyObject *pg_list_of_values(PyObject *argument)
-{
-    PyObject *list = PySequence_Fast(argument, "expected a sequence of Values or numbers"), *values;
-    Py_ssize_t count, i;
-    if (!list) return NULL;
-    count = PySequence_Fast_GET_SIZE(list);
-    for (i = 0; i < count && PG_IS_VALUE(PySequence_Fast_GET_ITEM(list, i)); i++) {}
-    if (i == count) return list;
-    values = PySequence_Tuple(list);    /* a copy: making leaves of numbers may run Python code */
-    Py_DECREF(list);
-    if (!values) return NULL;
-    for (i = 0; i < PyTuple_GET_SIZE(values); i++) {
-        PyObject *item = PyTuple_GET_ITEM(values, i), *value = pg_to_value(item);
-        if (!value) {
-            Py_DECREF(values);
-            return NULL;
-        }
-        PyTuple_SET_ITEM(values, i, value);
-        Py_DECREF(item);
-    }
-    return values;
-}
-
-static void pg_copy_nodes(PyObject *list, pg_node *nodes)
+/* Copies the nodes of a list or tuple; 0 where not all of it are Values. */
+static int pg_gather(PyObject *list, pg_node *nodes)
 {
     PyObject **items = PySequence_Fast_ITEMS(list);
-    for (Py_ssize_t i = 0, count = PySequence_Fast_GET_SIZE(list); i < count; i++) nodes[i] = PG_NODE(items[i]);
+    for (Py_ssize_t i = 0, count = PySequence_Fast_GET_SIZE(list); i < count; i++) {
+        if (!PG_IS_VALUE(items[i])) return 0;
+        nodes[i] = PG_NODE(items[i]);
+    }
+    return 1;
 }
 
-/* A node with the operands of one list, or of two of equal length. */
-static PyObject *pg_fold_lists(int op, PyObject *xs, PyObject *ys)
+/* A new tuple of Values, numbers made into leaves. Steals the reference to the list. */
+static PyObject *pg_to_values(PyObject *list)
 {
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(xs), count = ys ? 2 * n : n;
-    pg_node room[256], *nodes = room;
-    PyObject *result, *operands = NULL;
-    pg_result node;
-    if (ys && PySequence_Fast_GET_SIZE(ys) != n)
-        return PyErr_Format(PyExc_ValueError, "%s needs lists of equal length, not %zd and %zd", pg_op(op)->name, n,
-                            PySequence_Fast_GET_SIZE(ys));
-    if (count > 256 && !(nodes = PyMem_Malloc((size_t)count * sizeof *nodes))) return PyErr_NoMemory();
-    pg_copy_nodes(xs, nodes);
-    if (ys) pg_copy_nodes(ys, nodes + n);
-    while ((node = pg_record_list(pg_nodes, op, (size_t)count, nodes)) == PG_FULL && pg_room()) {}
-    if (nodes != room) PyMem_Free(nodes);
-    if (PG_LIKELY(pg_is_plain(node))) return pg_wrap((pg_node)node);
-    if (node >= PG_KEPT) {
-        PyObject *first = PySequence_Tuple(xs), *second = ys ? PySequence_Tuple(ys) : NULL;
-        if (first && second) operands = PySequence_Concat(first, second);
-        else if (first && !ys) operands = Py_NewRef(first);
-        Py_XDECREF(first);
-        Py_XDECREF(second);
-        if (!operands) {
-            pg_unref(pg_nodes, (pg_node)(node & (PG_KEPT - 1)));
-            return NULL;
-        }
+    PyObject *values = PySequence_Tuple(list);
+    Py_ssize_t count = values ? PyTuple_GET_SIZE(values) : 0;
+    PyObject *result = values ? PyTuple_New(count) : NULL;
+    for (Py_ssize_t i = 0; result && i < count; i++) {
+        PyObject *value = pg_to_value(PyTuple_GET_ITEM(values, i));
+        if (value) PyTuple_SET_ITEM(result, i, value);
+        else Py_CLEAR(result);
     }
-    result = pg_finish_list(node, operands);
+    Py_XDECREF(values);
+    Py_DECREF(list);
+    return result;
+}
+
+/* The object of a node whose operands' objects must be held. */
+static PyObject *pg_finish_fold(pg_result node, PyObject *xs, PyObject *ys)
+{
+    PyObject *operands = PySequence_Tuple(xs), *result = NULL;
+    if (operands && ys) {
+        PyObject *second = PySequence_Tuple(ys);
+        Py_SETREF(operands, second ? PySequence_Concat(operands, second) : NULL);
+        Py_XDECREF(second);
+    }
+    if (operands) result = pg_finish_list(node, operands);
+    else pg_unref(pg_nodes, (pg_node)(node & (PG_KEPT - 1)));
     Py_XDECREF(operands);
     return result;
 }
 
+enum { PG_ROOM = 256, PG_NOT_VALUES = 1 };
+
+/* Records a node with the operands of one list, or of two of equal length. PG_NOT_VALUES
+ * where there is something else in them; negative with an exception set. */
+static int pg_record_fold(int op, PyObject *xs, PyObject *ys, pg_result *node)
+{
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(xs), count = ys ? 2 * n : n;
+    pg_node room[PG_ROOM], *nodes = room;
+    int status = PG_NOT_VALUES;
+    if (ys && PySequence_Fast_GET_SIZE(ys) != n) {
+        PyErr_Format(PyExc_ValueError, "%s needs lists of equal length, not %zd and %zd", pg_op(op)->name, n,
+                     PySequence_Fast_GET_SIZE(ys));
+        return -1;
+    }
+    if (count > PG_ROOM && !(nodes = PyMem_Malloc((size_t)count * sizeof *nodes))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (pg_gather(xs, nodes) && (!ys || pg_gather(ys, nodes + n))) {
+        status = PG_OK;
+        while ((*node = pg_record_list(pg_nodes, op, (size_t)count, nodes)) == PG_FULL && pg_room()) {}
+    }
+    if (nodes != room) PyMem_Free(nodes);
+    return status;
+}
+
+/* An operation on one list or two (ys may be NULL). Steals the references to them. */
+static PyObject *pg_fold(int op, PyObject *xs, PyObject *ys)
+{
+    PyObject *result = NULL;
+    pg_result node;
+    int status = pg_record_fold(op, xs, ys, &node);
+    if (status == PG_NOT_VALUES) {
+        int paired = ys != NULL;
+        xs = pg_to_values(xs);
+        if (xs && paired) ys = pg_to_values(ys);
+        if (xs && (ys || !paired)) status = pg_record_fold(op, xs, ys, &node);
+    }
+    if (status == PG_OK) {
+        if (PG_LIKELY(pg_is_plain(node))) result = pg_wrap((pg_node)node);
+        else result = node < 0 ? pg_finish_list(node, NULL) : pg_finish_fold(node, xs, ys);
+    }
+    Py_XDECREF(xs);
+    Py_XDECREF(ys);
+    return result;
+}
+
+static PyObject *pg_fast_list(PyObject *argument)
+{
+    return PySequence_Fast(argument, "expected a list of Values or numbers");
+}
+
 static PyObject *pg_nary_function(int op, PyObject *argument)
 {
-    PyObject *xs = pg_list_of_values(argument), *result = xs ? pg_fold_lists(op, xs, NULL) : NULL;
-    Py_XDECREF(xs);
-    return result;
+    PyObject *xs = pg_fast_list(argument);
+    return xs ? pg_fold(op, xs, NULL) : NULL;
 }
 
 static PyObject *pg_paired_function(int op, PyObject *const *arguments, Py_ssize_t count)
 {
-    PyObject *xs, *ys, *result = NULL;
+    PyObject *xs, *ys;
     if (count != 2)
         return PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", pg_op(op)->name, count);
-    xs = pg_list_of_values(arguments[0]);
-    ys = xs ? pg_list_of_values(arguments[1]) : NULL;
-    if (ys && ys != arguments[1]) {     /* making it ran Python code, which may have changed the first list */
-        Py_SETREF(xs, pg_list_of_values(xs));
-    }
-    if (xs && ys) result = pg_fold_lists(op, xs, ys);
-    Py_XDECREF(xs);
-    Py_XDECREF(ys);
-    return result;
+    if (!(xs = pg_fast_list(arguments[0]))) return NULL;
+    if ((ys = pg_fast_list(arguments[1]))) return pg_fold(op, xs, ys);
+    Py_DECREF(xs);
+    return NULL;
 }
 
 /* -- slots, methods and functions, made from the op table --------------------------------------------- */

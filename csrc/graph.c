@@ -98,24 +98,41 @@ static pg_edges *pg_new_edges(pg_arena *arena, size_t count, const pg_node *oper
     return edges;
 }
 
+/* Refers to the operands from..to and notes the highest. Returns their flags; *ops is 0 if all are leaves. */
+static inline int pg_refer(pg_record *rec, const pg_edges *edges, size_t from, size_t to, pg_node *highest, int *ops)
+{
+    pg_node top = *highest;
+    int flags = 0, any = 0;
+    for (size_t i = from; i < to; i++) {
+        pg_node operand = edges->operand[i];
+        top = operand > top ? operand : top;
+        any |= rec[operand].op;
+        flags |= rec[operand].flags;
+        rec[operand].refs++;
+    }
+    *highest = top;
+    *ops = any;
+    return flags;
+}
+
 /* Takes a slot above all operands and a reference to each; the block becomes the node's. */
 static pg_result pg_attach_edges(pg_arena *arena, int op, double z, pg_edges *edges, int paired)
 {
-    pg_record *rec = arena->rec, record = {{{0, 0}}, 0, (uint8_t)op, 0, PG_SKIP_X | PG_SKIP_Y | PG_LIST, 0};
+    pg_record *rec = arena->rec, record = {{{0, 0}}, 0, (uint8_t)op, 0, PG_LIST, 0};
     size_t first = paired ? edges->count / 2 : edges->count;
     pg_node highest = 0, node;
-    for (size_t i = 0; i < edges->count; i++) {
-        pg_node operand = edges->operand[i];
-        if (operand > highest) highest = operand;
-        if (rec[operand].op != PG_OP_leaf) record.flags &= (uint8_t)~(i < first ? PG_SKIP_X : PG_SKIP_Y);
-        record.flags |= rec[operand].flags & PG_KEEP;
-    }
+    int flags, ops_x, ops_y;
+    flags = pg_refer(rec, edges, 0, first, &highest, &ops_x);
+    flags |= pg_refer(rec, edges, first, edges->count, &highest, &ops_y);
     node = pg_take_slot(arena, highest);
     if (!node) {
+        for (size_t i = 0; i < edges->count; i++) rec[edges->operand[i]].refs--;
         pg_deallocate(arena, edges);
         return PG_FULL;
     }
-    for (size_t i = 0; i < edges->count; i++) rec[edges->operand[i]].refs++;
+    record.flags |= flags & PG_KEEP;
+    if (!ops_x) record.flags |= PG_SKIP_X;
+    if (!ops_y) record.flags |= PG_SKIP_Y;
     record.of.edges = edges;
     arena->edge_bytes += edges->bytes;
     pg_fill_slot(arena, node, z, record);

@@ -56,7 +56,7 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int host
 void pg_arena_free(pg_arena *arena)
 {
     for (uint64_t n = 1; n < arena->top; n++)
-        if (!pg_bits_has(&arena->free, (uint32_t)n) && arena->rec[n].flags & PG_LIST)
+        if (arena->rec[n].flags & PG_LIST)
             pg_deallocate(arena, arena->rec[n].of.edges);
     if (arena->idle) pg_pass_free(arena->idle);
     if (arena->free.indices) pg_deallocate(arena, arena->free.level[0]);
@@ -141,16 +141,42 @@ static void pg_lower_top(pg_arena *arena)
     if (arena->free_end > arena->top) arena->free_end = arena->top;
 }
 
-/* pg_take_slot where there may be free slots above `floor`. */
+/* Puts what is left of the run back among the free slots. */
+static void pg_end_run(pg_arena *arena)
+{
+    uint64_t from = arena->run_next, left = arena->run_end - from;
+    arena->run_begin = arena->run_next = arena->run_end = 0;
+    if (!left) return;
+    pg_bits_add(&arena->free, (uint32_t)from);
+    arena->free.level[0][from >> 6] |= (~(uint64_t)0 >> (64 - left)) << (from & 63);    /* runs stay in a word */
+    arena->free_count += left;
+    if (arena->free_end < from + left) arena->free_end = from + left;
+    if (from + left == arena->top) pg_lower_top(arena);
+}
+
+/* Makes the free slots in a row from `slot` on, as far as its word goes, the run. */
+static void pg_begin_run(pg_arena *arena, uint64_t slot)
+{
+    uint64_t *word = &arena->free.level[0][slot >> 6], row = *word >> (slot & 63);
+    unsigned length = ~row ? pg_lowest(~row) : 64;
+    *word &= ~((~(uint64_t)0 >> (64 - length)) << (slot & 63));
+    if (!*word) pg_bits_lower(&arena->free, (uint32_t)(slot >> 6));
+    arena->free_count -= length;
+    arena->run_begin = arena->run_next = slot;
+    arena->run_end = slot + length;
+}
+
+/* pg_take_slot where neither the run nor the top will do at once. */
 pg_node pg_take_free_slot(pg_arena *arena, pg_node floor)
 {
-    uint64_t slot = pg_bits_next(&arena->free, (uint64_t)floor + 1);
+    uint64_t slot;
+    pg_end_run(arena);
+    slot = pg_bits_next(&arena->free, (uint64_t)floor + 1);
     if (slot < arena->free_end) {
-        pg_bits_drop(&arena->free, (uint32_t)slot);
-        arena->free_count--;
-        return (pg_node)slot;
+        pg_begin_run(arena, slot);
+        return (pg_node)arena->run_next++;
     }
-    arena->free_end = (uint64_t)floor + 1;
+    if (arena->free_end > (uint64_t)floor + 1) arena->free_end = (uint64_t)floor + 1;
     if (arena->top >= arena->open) return 0;
     return (pg_node)arena->top++;
 }
@@ -161,6 +187,7 @@ static inline void pg_free_slot(pg_arena *arena, pg_node node)
         arena->top = node;
         if (arena->free_end >= node) pg_lower_top(arena);
     }
+    else if ((uint64_t)node + 1 == arena->run_next && node >= arena->run_begin) arena->run_next = node;
     else {
         pg_bits_add(&arena->free, node);
         arena->free_count++;
@@ -252,7 +279,7 @@ uint64_t pg_live_nodes(pg_arena *arena)
 {
     uint64_t live;
     pg_lock(arena);
-    live = arena->top - 1 - arena->free_count;
+    live = arena->top - 1 - arena->free_count - (arena->run_end - arena->run_next);
     for (pg_node n = arena->freed; n; n = arena->rec[n].refs) live--;
     pg_unlock(arena);
     return live;
@@ -313,6 +340,10 @@ static int pg_find_fault(pg_arena *arena, uint32_t *refs)
     for (uint64_t n = arena->free_end; n < arena->capacity; n++)
         if (pg_bits_has(&arena->free, (uint32_t)n)) return 4;
     if (arena->top > 1 && pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) return 5;
+    for (uint64_t n = arena->run_next; n < arena->run_end; n++) {
+        if (n >= arena->top || pg_bits_has(&arena->free, (uint32_t)n)) return 10;
+        refs[n] = UINT32_MAX;                                                       /* free, in the run */
+    }
     for (pg_node n = arena->freed; n; n = rec[n].refs) refs[n] = UINT32_MAX;        /* dead, slot not free yet */
     for (uint64_t n = 1; n < arena->top; n++) {
         size_t count;

@@ -51,9 +51,11 @@ struct pg_arena {
     uint64_t capacity;
     uint64_t open;                      /* slots that recording may use: all, or as many as pg_pace says */
     uint64_t pace;
-    uint64_t free_end;                  /* no free slot at or above this one, but below top */
+    uint64_t run_next, run_end;         /* free slots in a row, taken out of `free` to be used next; */
+    uint64_t run_begin;                 /* from here on, up to run_next, they are used */
+    uint64_t free_end;                  /* no slot in `free` at or above this one */
     uint64_t free_count;
-    pg_bits free;                       /* the free slots below top */
+    pg_bits free;                       /* the other free slots below top */
     pg_pass *idle;                      /* a reverse pass ready for use */
     uint64_t hooked_leaves;             /* leaves with a host step: passes must visit leaves */
     uint64_t limit;
@@ -86,12 +88,17 @@ static inline void pg_unref(pg_arena *arena, pg_node node)
     if (--arena->rec[node].refs == 0) pg_free_nodes(arena, node);
 }
 
-/* A slot above `floor`: the lowest free one, or the top. 0 when the arena is full. */
+/* A slot above `floor`: of the run at hand, or the lowest free one, or the top. 0 when the arena is full. */
 PG_INLINE pg_node pg_take_slot(pg_arena *arena, pg_node floor)
 {
-    uint64_t slot = arena->top;
-    if ((uint64_t)floor + 1 < arena->free_end) return pg_take_free_slot(arena, floor);
-    if (PG_UNLIKELY(slot >= arena->open)) return 0;
+    uint64_t slot = arena->run_next;
+    if (slot > floor && slot < arena->run_end) {
+        arena->run_next = slot + 1;
+        return (pg_node)slot;
+    }
+    slot = arena->top;
+    if ((uint64_t)floor + 1 < arena->free_end || PG_UNLIKELY(slot >= arena->open))
+        return pg_take_free_slot(arena, floor);
     arena->top = slot + 1;
     return (pg_node)slot;
 }

@@ -13,6 +13,7 @@ from pygrad._shared import KINDS, Attribute, Op, number, refuse_pickle, represen
 
 backend = "cffi"
 
+
 def _read_table() -> dict[str, Op]:
     table = {}
     while (info := lib.pg_op(len(table))) != ffi.NULL:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
 from pygrad import __version__, reference
@@ -12,14 +14,19 @@ NATIVE, CFFI, PURE, LEAN, FLOATS = "pygrad native", "pygrad cffi", "pure Python"
 
 
 class Contender(NamedTuple):
-    """``kind`` has the operators of Value; a library of another shape has its own ``programs``, by workload."""
+    """A class with the operators of Value, or a library of another shape with its own programs."""
 
     name: str
     version: str
     kind: Any = None
-    module: str = ""
-    functions: dict[str, Callable[..., Any]] = {}  # noqa: RUF012: never changed
-    programs: dict[str, Callable[[], Any]] = {}  # noqa: RUF012
+    module: str = ""  # where the class is
+    backend: Any = None  # of ours: the module
+    programs: Mapping[str, Callable[[], Any]] = MappingProxyType({})  # by workload
+
+    def settle(self) -> None:
+        """Finish what the contender puts off: our cffi backend hands dead nodes over in bulk."""
+        if self.backend is not None:
+            self.backend.live_nodes()
 
 
 def _backend(name: str, module: str) -> list[Contender]:
@@ -27,7 +34,7 @@ def _backend(name: str, module: str) -> list[Contender]:
         backend = importlib.import_module(module)
     except ImportError:
         return []
-    return [Contender(name, __version__, backend.Value, module, backend.functions)]
+    return [Contender(name, __version__, backend.Value, module, backend)]
 
 
 def _peer(name: str) -> list[Contender]:
@@ -43,12 +50,16 @@ def _peer(name: str) -> list[Contender]:
     return [Contender(name, version, programs=programs)]
 
 
+PEERS = ("micrograd", "torch", "jax", "autograd", "casadi", "xad")
+
+
 def find_contenders() -> list[Contender]:
+    """Everybody who is here, ours first."""
     return [
         *_backend(NATIVE, "pygrad._native_backend"),
         *_backend(CFFI, "pygrad._cffi_backend"),
         Contender(PURE, "", reference.Value, "pygrad.reference"),
         Contender(LEAN, "", reference.LeanValue, "pygrad.reference"),
         Contender(FLOATS, "", float, "builtins"),
-        *(c for name in ("micrograd", "torch", "jax", "autograd", "casadi", "xad") for c in _peer(name)),
+        *(c for name in PEERS for c in _peer(name)),
     ]

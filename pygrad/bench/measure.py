@@ -88,9 +88,11 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
             continue
         for key in rounds[0].amounts:
             amounts = sorted(r.amounts[key] for r in rounds)
-            base = medians.get((workload.baseline, key))
-            if base is None:  # floats only record
-                base = medians.get((workload.baseline, key.replace("reverse", "record")), math.nan)
+            if not workload.baseline:
+                base = medians[name, next(iter(rounds[0].amounts))]
+            else:  # floats only record
+                other = key if (workload.baseline, key) in medians else key.replace("reverse", "record")
+                base = medians.get((workload.baseline, other), math.nan)
             quarter = len(amounts) // 4
             low, high = amounts[quarter], amounts[-1 - quarter]
             median = medians[name, key]

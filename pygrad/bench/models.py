@@ -9,15 +9,26 @@ from typing import Any, Callable
 WIDTH = 32
 
 
-def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]:
-    """Rows of products, ``total + w * x``: half the operations are products. The total and the weights."""
+def leaves(kind: Callable[[float], Any]) -> list[Any]:
+    """What `rows` starts from: the weights, the inputs, and a zero to add to."""
     ws = [kind(0.5 + i / WIDTH) for i in range(WIDTH)]
     xs = [kind(1.0 - i / WIDTH) for i in range(WIDTH)]
-    total = kind(0.0)
+    return [*ws, *xs, kind(0.0)]
+
+
+def add_rows(leaves: list[Any], operations: int) -> Any:
+    """Rows of products, ``total + w * x``: half the operations are products."""
+    ws, xs, total = leaves[:WIDTH], leaves[WIDTH : 2 * WIDTH], leaves[-1]
     for _ in range(operations // (2 * WIDTH)):
         for w, x in zip(ws, xs):
             total = total + w * x
-    return total, ws
+    return total
+
+
+def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]:
+    """Leaves, and rows of products over them: the total and the weights."""
+    start = leaves(kind)
+    return add_rows(start, operations), start[:WIDTH]
 
 
 def operations_in_rows(operations: int) -> int:
@@ -57,10 +68,7 @@ class Network:
     def __init__(self, kind: Callable[[float], Any], sizes: tuple[int, ...] = (2, 16, 16, 1)) -> None:
         draw = random.Random(42)
         self.layers = [
-            [
-                ([kind(draw.uniform(-1.0, 1.0)) for _ in range(inputs)], kind(0.0))
-                for _ in range(outputs)
-            ]
+            [([kind(draw.uniform(-1.0, 1.0)) for _ in range(inputs)], kind(0.0)) for _ in range(outputs)]
             for inputs, outputs in zip(sizes, sizes[1:])
         ]
         self.parameters = [p for layer in self.layers for weights, bias in layer for p in (*weights, bias)]
@@ -88,9 +96,10 @@ class Network:
 
 # -- a character GPT -----------------------------------------------------------------------------------
 
-NAMES = """james mary robert patricia john jennifer michael linda david elizabeth william barbara richard
+_NAMES = """james mary robert patricia john jennifer michael linda david elizabeth william barbara richard
 susan joseph jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony sandra
-mark margaret donald ashley steven kimberly andrew emily paul donna joshua michelle""".split()
+mark margaret donald ashley steven kimberly andrew emily paul donna joshua michelle"""
+NAMES = _NAMES.split()
 
 
 class GPT:

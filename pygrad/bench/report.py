@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import platform
@@ -9,15 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from pygrad import __version__
-from pygrad.bench.contenders import CFFI, NATIVE, Contender
+from pygrad.bench.contenders import CFFI, NATIVE, PEERS, Contender
 from pygrad.bench.measure import Figure
 
 console = Console()
+if not console.is_terminal:
+    console.width = 100  # a file or a pipe has no width; 80 is too narrow for the tables
 
 
 def progress() -> Progress:
@@ -45,49 +49,41 @@ def _machine() -> dict[str, str]:
 def show_machine(contenders: list[Contender]) -> None:
     for name, value in _machine().items():
         console.print(f"{name}: {value}", highlight=False)
-    versions = ", ".join(f"{c.name} {c.version}" for c in contenders if c.version and c.programs or c.name == "micrograd")
-    console.print(f"also here: {versions or 'no other library (see the extra, peers)'}", highlight=False)
+    peers = ", ".join(f"{c.name} {c.version}" for c in contenders if c.name in PEERS)
+    console.print(f"other libraries: {peers or 'none is installed'}", highlight=False)
 
 
 def _amount(value: float, measure: str) -> str:
     if measure == "bytes":
         return f"{value:.0f} B"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if value >= size:
-            break
+    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+    unit, size = next(((unit, size) for unit, size in units if value >= size), ("ns", 1e-9))
     return f"{value / size:.3g} {unit}"
 
 
 def _ratio(figure: Figure) -> str:
-    """How the contender compares with the baseline, in words."""
+    """The amount as a multiple of the baseline's: below a half, as a fraction of it."""
     ratio = figure.ratio
     if math.isnan(ratio):
         return ""
-    if figure.contender == figure.workload.baseline and ratio == 1.0:
-        return "1"
-    if ratio < 0.5 and figure.workload.name not in ("rows", "growth"):
-        return f"1 / {1 / ratio:.1f}"
-    return f"{ratio:.2f}"
+    return f"1/{1 / ratio:.3g}" if ratio < 0.05 else f"{ratio:.3g}"
 
 
 def show(figures: list[Figure]) -> None:
-    workload = None
-    for figure in figures:
-        if figure.workload is not workload:
-            if workload is not None:
-                console.print(table)
-            workload = figure.workload
-            table = Table(title=f"{workload.title}: {workload.name}", title_justify="left")
-            for header in ("", "", f"{workload.unit}", "middle half of rounds", f"times {workload.baseline}"):
-                table.add_column(header, justify="left" if header == "" else "right")
-        if figure.trouble:
-            table.add_row(figure.contender, "", figure.trouble, "", "")
-            continue
-        spread = f"{_amount(figure.low, figure.measure)} to {_amount(figure.high, figure.measure)}"
-        table.add_row(
-            figure.contender, figure.measure, _amount(figure.median, figure.measure), spread, _ratio(figure)
-        )
-    if workload is not None:
+    """One table a workload: the median, the middle half of the rounds, and the ratio to the baseline."""
+    for workload, group in itertools.groupby(figures, key=lambda f: f.workload):
+        title = f"\n{workload.title} ({workload.name})"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table.add_column("", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for header in (workload.unit, "from", "to", f"/ {workload.baseline or 'written out'}"):
+            table.add_column(header, justify="right", no_wrap=True)
+        for f in group:
+            if f.trouble:
+                table.add_row(f.contender, f.trouble)
+                continue
+            amounts = [_amount(x, f.measure) for x in (f.median, f.low, f.high)]
+            table.add_row(f.contender, f.measure, *amounts, _ratio(f))
         console.print(table)
 
 
@@ -123,6 +119,8 @@ def check_plot(path: Path) -> None:
         sys.exit(f"{path}: the chart's file must end in .svg, .png or .pdf")
 
 
+_COLORS = {NATIVE: "#c8102e", CFFI: "#e88ba0"}
+
 #: The measures in the chart: the time of a whole step, where there is one, else of recording.
 _CHARTED = ("loop", "step", "record", "reverse")
 
@@ -143,7 +141,12 @@ def write_plot(figures: list[Figure], path: Path) -> None:
         return
     heights = [len(panel) + 1.5 for panel in panels.values()]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(8, 0.3 * sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
+        len(panels),
+        1,
+        figsize=(8, 0.3 * sum(heights)),
+        height_ratios=heights,
+        squeeze=False,
+        layout="constrained",
     )
     for ax, ((title, measure), panel) in zip(axes[:, 0], panels.items()):
         _draw_panel(ax, title, measure, sorted(panel, key=lambda f: f.median, reverse=True))
@@ -154,11 +157,9 @@ def write_plot(figures: list[Figure], path: Path) -> None:
 
 def _draw_panel(ax: Any, title: str, measure: str, panel: list[Figure]) -> None:
     best = min(f.median for f in panel)
-    colors = ["#c8102e" if f.contender == NATIVE else "#e88ba0" if f.contender == CFFI else "#9aa5b1" for f in panel]
-    bars = ax.barh([f.contender for f in panel], [f.median for f in panel], color=colors, left=0)
-    labels = [
-        f" {_amount(f.median, f.measure)}" + ("" if f.median == best else f"   ({f.median / best:.3g}×)") for f in panel
-    ]
+    colors = [_COLORS.get(f.contender, "#9aa5b1") for f in panel]
+    bars = ax.barh([f.contender for f in panel], [f.median for f in panel], color=colors)
+    labels = [f" {_amount(f.median, measure)}   ({f.median / best:.3g}×)" for f in panel]
     ax.bar_label(bars, labels, fontsize=8)
     ax.set_xscale("log")
     ax.set_xlim(best / 3, max(f.median for f in panel) * 12)

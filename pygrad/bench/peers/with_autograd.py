@@ -30,14 +30,11 @@ def _seed() -> Result:
 
 
 def _total(leaves: Any) -> Any:
-    """The rows of `models.rows`, of leaves in the order in which it makes them."""
-    given = iter(leaves)
-    return models.rows(lambda x: next(given), OPERATIONS)[0]
+    return models.add_rows(leaves, OPERATIONS)
 
 
 def _rows() -> Result:
-    leaves: list[float] = []
-    models.rows(lambda x: leaves.append(x) or x, 0)  # type: ignore[func-returns-value]
+    leaves = models.leaves(float)
     seconds, (root, grads) = timed(lambda: value_and_grad(_total)(leaves))
     return Result({"record and reverse": seconds / OPERATIONS}, [root, *grads[: models.WIDTH]])
 

@@ -28,17 +28,10 @@ def _seed() -> Result:
 
 
 def _differentiate() -> tuple[Any, list[float]]:
-    symbols: list[Any] = []
-    numbers: list[float] = []
-
-    def leaf(x: float) -> Any:
-        symbols.append(casadi.SX.sym(f"x{len(symbols)}"))
-        numbers.append(x)
-        return symbols[-1]
-
-    root, weights = models.rows(leaf, OPERATIONS)
-    slopes = casadi.gradient(root, casadi.vertcat(*weights))
-    function = casadi.Function("rows", [casadi.vertcat(*symbols)], [root, slopes])
+    numbers = models.leaves(float)
+    symbols = casadi.SX.sym("x", len(numbers))
+    root = models.add_rows(casadi.vertsplit(symbols), OPERATIONS)
+    function = casadi.Function("rows", [symbols], [root, casadi.gradient(root, symbols)])
     return function(numbers)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import xad.adj_1st as adjoint
 
 from pygrad.bench import models
@@ -35,19 +33,15 @@ def _seed() -> Result:
 
 def _rows() -> Result:
     with adjoint.Tape() as tape:
-
-        def leaf(x: float) -> Any:
-            variable = adjoint.Real(x)
-            tape.registerInput(variable)
-            return variable
-
-        models.rows(leaf, 0)
+        leaves = models.leaves(adjoint.Real)
+        for leaf in leaves:
+            tape.registerInput(leaf)
         tape.newRecording()
-        record, (root, weights) = timed(lambda: models.rows(leaf, OPERATIONS))
+        record, root = timed(lambda: models.add_rows(leaves, OPERATIONS))
         tape.registerOutput(root)
         root.derivative = 1.0
         reverse, _ = timed(tape.computeAdjoints)
-        values = [root.value, *(w.derivative for w in weights)]
+        values = [root.value, *(w.derivative for w in leaves[: models.WIDTH])]
     return Result({"record": record / OPERATIONS, "reverse": reverse / OPERATIONS}, values)
 
 

@@ -1,0 +1,98 @@
+"""``python -m pygrad bench``: that it measures, compares and reports; never how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+
+pytest.importorskip("rich")
+
+from pygrad import reference
+from pygrad.bench import measure, models, workloads
+from pygrad.bench.contenders import LEAN, PURE, Contender
+from pygrad.bench.workloads import Result, Workload
+
+
+class NoProgress:
+    def add_task(self, *arguments, **keywords):
+        return 0
+
+    def advance(self, task):
+        pass
+
+
+def figures_of(workload, *contenders, quick=True):
+    return measure.measure(workload, list(contenders), quick, NoProgress())
+
+
+def a_workload(rounds, **others):
+    """One whose contenders' `kind` is the list of their results."""
+    return Workload(
+        "w", "a workload", "a unit", "base", rounds, lambda c, quick: iter(c.kind).__next__, **others
+    )
+
+
+def test_median_middle_half_and_ratio():
+    times = [[100.0, 4.0, 1.0, 3.0, 2.0, 9.0], [100.0, 2.0, 2.0, 2.0, 2.0, 2.0]]
+    slow, base = (
+        Contender(name, "", [Result({"t": t}, [1.0]) for t in ts])
+        for name, ts in zip(("slow", "base"), times)
+    )
+    first, second = figures_of(a_workload(5), slow, base, quick=False)
+    assert (first.contender, first.median, first.low, first.high, first.ratio) == ("slow", 3.0, 2.0, 4.0, 1.5)
+    assert (second.contender, second.ratio) == ("base", 1.0)
+
+
+def test_a_wrong_result_does_not_count():
+    right = Contender("base", "", (Result({"t": 1.0}, [2.0]) for _ in count()))
+    wrong = Contender("wrong", "", (Result({"t": 0.1}, [2.0001]) for _ in count()))
+    good, bad = figures_of(a_workload(3), right, wrong)
+    assert good.trouble == "" and bad.trouble == "disagrees" and bad.median != bad.median
+
+
+def test_too_deep_is_said():
+    workload = workloads.WORKLOADS[[w.name for w in workloads.WORKLOADS].index("chain")]
+    pure = Contender(PURE, "", reference.Value, "pygrad.reference")
+    lean = Contender(LEAN, "", reference.LeanValue, "pygrad.reference")
+    figures = figures_of(workload, pure, lean)
+    assert figures[0].trouble == "too deep for it"
+    assert [f.measure for f in figures[1:]] == ["record", "reverse", "free"]
+
+
+@pytest.mark.parametrize("model", [models.Network, models.GPT])
+def test_models_learn_alike(model):
+    from pygrad import Value
+
+    here, lean = model(Value), model(reference.LeanValue)
+    losses = [here.step() for _ in range(3)]
+    assert losses == pytest.approx([lean.step() for _ in range(3)], rel=1e-9)
+    if model is models.Network:
+        assert losses[-1] < losses[0]
+
+
+def test_the_command(tmp_path):
+    pytest.importorskip("matplotlib")
+    figures, chart = tmp_path / "figures.json", tmp_path / "chart.svg"
+    command = [sys.executable, "-m", "pygrad", "bench", "--quick", "--only", "seed,dot"]
+    done = subprocess.run([*command, "--json", figures, "--plot", chart], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the walkthrough's training loop" in done.stdout and "pure Python" in done.stdout
+    content = json.loads(figures.read_text())
+    assert {f["workload"] for f in content["figures"]} == {"seed", "dot"}
+    assert all(f["median"] > 0 for f in content["figures"])
+    assert "<svg" in chart.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [(["--only", "nonsense"], "no workload nonsense"), (["--plot", "chart.xyz"], "must end in .svg")],
+)
+def test_bad_arguments(arguments, complaint):
+    done = subprocess.run(
+        [sys.executable, "-m", "pygrad", "bench", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and complaint in done.stderr

@@ -96,10 +96,12 @@ class Network:
 
 # -- a character GPT -----------------------------------------------------------------------------------
 
-_NAMES = """james mary robert patricia john jennifer michael linda david elizabeth william barbara richard
-susan joseph jessica thomas sarah charles karen christopher lisa daniel nancy matthew betty anthony sandra
-mark margaret donald ashley steven kimberly andrew emily paul donna joshua michelle"""
-NAMES = _NAMES.split()
+_NAMES = (
+    "robert joseph thomas daniel george edward andrew joshua steven ashley justin nathan samuel amanda "
+    "jordan carmen sharon pamela ronald martha gloria teresa sophia olivia albert walter dennis jerome "
+    "harold philip"
+)
+NAMES = _NAMES.split()  # all of six letters, so that each step is as long as the next
 
 
 class GPT:

@@ -61,7 +61,9 @@ def _rows(contender: Contender, quick: bool) -> Callable[[], Result]:
 
     def one_round() -> Result:
         record = reverse = 0.0
+        root = None
         for _ in range(repeats):
+            del root  # or two graphs would be alive while the next is recorded
             seconds, (root, weights) = timed(lambda: models.rows(contender.kind, operations))
             record += seconds
             if contender.kind is not float:
@@ -144,7 +146,9 @@ def _growth(contender: Contender, quick: bool) -> Callable[[], Result]:
             size = 10**power
             repeats = max(1, 10**5 // size)
             record = reverse = 0.0
+            root = None
             for _ in range(repeats):
+                del root
                 seconds, (root, _) = timed(lambda size=size: models.rows(contender.kind, size))  # type: ignore[misc]
                 record += seconds
                 if contender.kind is not float:

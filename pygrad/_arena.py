@@ -172,11 +172,13 @@ def find_object(node: int) -> Any:
 def _before_fork() -> None:
     lock.acquire()
     _taking.acquire()
-    lib.pg_lock(arena)
+    if not lib.PG_KEEPS_GIL:  # where calls keep it, no thread is inside one now, and none must meet the lock
+        lib.pg_lock(arena)
 
 
 def _after_fork() -> None:
-    lib.pg_unlock(arena)
+    if not lib.PG_KEEPS_GIL:
+        lib.pg_unlock(arena)
     _taking.release()
     lock.release()
 

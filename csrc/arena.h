@@ -79,6 +79,9 @@ pg_node pg_pop_freed(pg_arena *arena, pg_node done);
 pg_result pg_record_list(pg_arena *arena, int op, size_t count, const pg_node *operands);
 pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
                            const double *local, const char *symbol);
+pg_result pg_record_copy(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
+                         double k, int integral, const double *local, const char *symbol);
+int pg_clear_graph(pg_arena *arena, pg_node root);
 void pg_set_host_step(pg_arena *arena, pg_node node, int on);
 /* A node's operands, in place or written to `room`. A scalar's number is not among them. */
 const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count);
@@ -122,21 +125,26 @@ PG_INLINE pg_result pg_record_leaf(pg_arena *arena, double data)
     return node;
 }
 
-PG_INLINE pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
+/* An operand that is there already, the value z known. */
+PG_INLINE pg_result pg_record_single(pg_arena *arena, int op, pg_node x, double z)
 {
     pg_record *rec = arena->rec;
     pg_record record = {{{x, 0}}, 0, (uint8_t)op, 0, PG_SKIP_Y, 0};
-    double z;
-    int error = pg_forward_unary(op, arena->data[x], &z);
-    pg_node node;
-    if (PG_UNLIKELY(error)) return error;
-    node = pg_take_slot(arena, x);
+    pg_node node = pg_take_slot(arena, x);
     if (PG_UNLIKELY(!node)) return PG_FULL;
     if (rec[x].op == PG_OP_leaf) record.flags |= PG_SKIP_X;
     record.flags |= rec[x].flags & PG_KEEP;
     rec[x].refs++;
     pg_fill_slot(arena, node, z, record);
     return record.flags & PG_KEEP ? node | PG_KEPT : node;
+}
+
+PG_INLINE pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
+{
+    double z;
+    int error = pg_forward_unary(op, arena->data[x], &z);
+    if (PG_UNLIKELY(error)) return error;
+    return pg_record_single(arena, op, x, z);
 }
 
 /* Two operands that are there already, the value z known. */
@@ -164,20 +172,25 @@ PG_INLINE pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_node
 }
 
 /* One operand is a number: it becomes a leaf that only the result refers to. */
-PG_INLINE pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
-                                       int flags)
+PG_INLINE pg_result pg_record_with_number(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
+                                          double z, int flags)
 {
-    double data = arena->data[node], z;
-    int error = pg_forward_binary(op, number_is_x ? number : data, number_is_x ? data : number, &z);
-    pg_result leaf, result;
-    if (PG_UNLIKELY(error)) return error;
-    leaf = pg_record_leaf(arena, number);
+    pg_result leaf = pg_record_leaf(arena, number), result;
     if (PG_UNLIKELY(leaf < 0)) return leaf;
     arena->rec[leaf].refs = 0;          /* the result's will be the only reference */
     result = number_is_x ? pg_record_pair(arena, op, (pg_node)leaf, node, z, flags)
                          : pg_record_pair(arena, op, node, (pg_node)leaf, z, flags);
     if (PG_UNLIKELY(result < 0)) pg_free_nodes(arena, (pg_node)leaf);
     return result;
+}
+
+PG_INLINE pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
+                                       int flags)
+{
+    double data = arena->data[node], z;
+    int error = pg_forward_binary(op, number_is_x ? number : data, number_is_x ? data : number, &z);
+    if (PG_UNLIKELY(error)) return error;
+    return pg_record_with_number(arena, op, node, number, number_is_x, z, flags);
 }
 
 #endif

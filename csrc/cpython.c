@@ -318,28 +318,17 @@ static int pg_is_operator(int op)
     return op == PG_OP_add || op == PG_OP_sub || op == PG_OP_mul || op == PG_OP_div || op == PG_OP_pow || op == PG_OP_neg;
 }
 
-/* -- making a Value --------------------------------------------------------------------------------- */
-
-/* The nodes of a tuple of Values. NULL and an exception where there is something else in it. */
-static pg_node *pg_nodes_of(PyObject *values, const char *what)
+int pg_check_value(PyObject *object)
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(values);
-    pg_node *nodes = PyMem_Malloc(count ? (size_t)count * sizeof *nodes : 1);
-    if (!nodes) PyErr_NoMemory();
-    for (Py_ssize_t i = 0; nodes && i < count; i++) {
-        PyObject *value = PyTuple_GET_ITEM(values, i);
-        if (PG_IS_VALUE(value)) nodes[i] = PG_NODE(value);
-        else {
-            PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
-            PyMem_Free(nodes);
-            nodes = NULL;
-        }
-    }
-    return nodes;
+    if (PG_IS_VALUE(object)) return pg_has_node(object);
+    PyErr_Format(PyExc_TypeError, "expected a Value, not %.200s", Py_TYPE(object)->tp_name);
+    return 0;
 }
 
+/* -- making a Value --------------------------------------------------------------------------------- */
+
 /* `count` local gradients from a tuple. NULL and an exception where they are not that. */
-static double *pg_local_gradients(PyObject *gradients, Py_ssize_t count)
+double *pg_local_gradients(PyObject *gradients, Py_ssize_t count)
 {
     double *local;
     if (PyTuple_GET_SIZE(gradients) != count) {
@@ -360,7 +349,7 @@ static double *pg_local_gradients(PyObject *gradients, Py_ssize_t count)
 /* Records a leaf, or a custom operation: with local gradients, or with a name. Negative where it fails. */
 static pg_result pg_record_value(double data, PyObject *operands, PyObject *op)
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(operands);
+    size_t count;
     const char *symbol = NULL;
     pg_node *nodes = NULL;
     double *local = NULL;
@@ -368,16 +357,16 @@ static pg_result pg_record_value(double data, PyObject *operands, PyObject *op)
     PyObject *gradients = NULL;
     if (!PyUnicode_Check(op)) {
         if (!(gradients = PySequence_Tuple(op))) return node;
-        local = pg_local_gradients(gradients, count);
+        local = pg_local_gradients(gradients, PyTuple_GET_SIZE(operands));
         Py_DECREF(gradients);
         if (!local) return node;
     }
     else if (!(symbol = PyUnicode_AsUTF8(op))) return node;
-    nodes = pg_nodes_of(operands, "_children");
+    nodes = pg_nodes_of(operands, "_children", &count);
     if (nodes) {
         do {
             if (count == 0) node = pg_record_leaf(pg_nodes, data);
-            else node = pg_record_custom(pg_nodes, data, (size_t)count, nodes, local, local ? NULL : symbol);
+            else node = pg_record_custom(pg_nodes, data, count, nodes, local, local ? NULL : symbol);
         } while (node == PG_FULL && pg_room());
     }
     PyMem_Free(nodes);
@@ -648,13 +637,6 @@ static PyObject *pg_memory(PyObject *module, PyObject *unused)
     return Py_BuildValue("KK", (unsigned long long)pg_bytes(pg_nodes), (unsigned long long)pg_capacity(pg_nodes));
 }
 
-static int pg_check_value(PyObject *object)
-{
-    if (PG_IS_VALUE(object)) return pg_has_node(object);
-    PyErr_Format(PyExc_TypeError, "expected a Value, not %.200s", Py_TYPE(object)->tp_name);
-    return 0;
-}
-
 static PyObject *pg_operands_of(PyObject *module, PyObject *value)
 {
     pg_node room[2];
@@ -688,6 +670,13 @@ static PyObject *pg_describe(PyObject *module, PyObject *value)
         exponent = integral ? PyLong_FromDouble(k) : PyFloat_FromDouble(k);
     }
     return exponent ? Py_BuildValue("isN", op, pg_symbol(pg_nodes, PG_NODE(value)), exponent) : NULL;
+}
+
+static PyObject *pg_has_closure(PyObject *module, PyObject *value)
+{
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    return PyBool_FromLong(PG_VALUE(value)->held && PG_VALUE(value)->held->closure);
 }
 
 static PyObject *pg_mark_labelled(PyObject *module, PyObject *value)
@@ -728,6 +717,7 @@ static PyMethodDef pg_module_methods[] = {
     {"memory", pg_memory, METH_NOARGS, NULL},
     {"operands", pg_operands_of, METH_O, NULL},
     {"describe", pg_describe, METH_O, NULL},
+    {"has_closure", pg_has_closure, METH_O, NULL},
     {"mark_labelled", pg_mark_labelled, METH_O, NULL},
     {"kept_attributes", pg_kept_attributes, METH_O, NULL},
     {"on_new_attribute", pg_on_new_attribute, METH_O, NULL},
@@ -806,6 +796,7 @@ static int pg_execute(PyObject *module)
     if (pg_add(module, "Value", Py_NewRef(pg_value_type))) return -1;
     if (pg_add(module, "labels", Py_NewRef(pg_labels))) return -1;
     if (pg_add(module, "table", pg_table())) return -1;
+    if (PyModule_AddFunctions(module, pg_tools)) return -1;
     return pg_add(module, "functions", pg_function_dict(module));
 }
 

@@ -56,6 +56,7 @@ extern PyTypeObject *pg_value_type;
 extern PyObject *pg_labels;             /* node number -> dict of attributes that are plain constants */
 extern pg_value *pg_spares[PG_SPARES];  /* dead objects of the exact type, for use again */
 extern int pg_spare_count;
+extern PyMethodDef pg_tools[];          /* cpython_tools.c */
 
 #define PG_VALUE(object) ((pg_value *)(object))
 #define PG_NODE(object) (PG_VALUE(object)->node)
@@ -73,6 +74,9 @@ int pg_room(void);
 void *pg_raise(int status);
 int pg_has_node(PyObject *value);
 int pg_number(PyObject *object, double *number);
+int pg_check_value(PyObject *object);
+pg_node *pg_nodes_of(PyObject *list, const char *what, size_t *count);
+double *pg_local_gradients(PyObject *gradients, Py_ssize_t count);
 int pg_required_number(PyObject *object, const char *what, double *number);
 
 PyObject *pg_value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords);

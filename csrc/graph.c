@@ -162,6 +162,28 @@ pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_
     return result;
 }
 
+/* See pg_restore. */
+pg_result pg_record_copy(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
+                         double k, int integral, const double *local, const char *symbol)
+{
+    pg_result node = PG_NO_MEMORY;
+    pg_edges *edges;
+    switch (pg_ops[op].kind) {
+    case PG_LEAF: node = pg_record_leaf(arena, data); break;
+    case PG_UNARY: node = pg_record_single(arena, op, operands[0], data); break;
+    case PG_BINARY: node = pg_record_pair(arena, op, operands[0], operands[1], data, 0); break;
+    case PG_SCALAR:
+        node = pg_record_with_number(arena, op, operands[0], k, 0, data, integral ? PG_INTEGRAL : 0);
+        break;
+    case PG_CUSTOM: node = pg_record_custom(arena, data, count, operands, local, symbol); break;
+    default:
+        edges = pg_new_edges(arena, count, operands, NULL, NULL);
+        if (edges) node = pg_attach_edges(arena, op, data, edges, pg_ops[op].kind == PG_PAIRED);
+    }
+    if (node > 0) arena->grad[(pg_node)node] = grad;
+    return node;
+}
+
 const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count)
 {
     const pg_record *r = &arena->rec[node];
@@ -236,6 +258,17 @@ pg_result pg_custom(pg_arena *arena, double data, size_t count, const pg_node *o
                     const char *symbol)
 {
     PG_LOCKED(pg_result, pg_record_custom(arena, data, count, operands, local, symbol));
+}
+
+pg_result pg_restore(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
+                     double k, int integral, const double *local, const char *symbol)
+{
+    PG_LOCKED(pg_result, pg_record_copy(arena, op, data, grad, count, operands, k, integral, local, symbol));
+}
+
+const double *pg_local(pg_arena *arena, pg_node node)
+{
+    PG_LOCKED(const double *, arena->rec[node].op == PG_OP_custom ? arena->rec[node].of.edges->local : NULL);
 }
 
 double pg_data(pg_arena *arena, pg_node node) { PG_LOCKED(double, arena->data[node]); }

@@ -189,6 +189,31 @@ void pg_end_pass(pg_pass *pass)
     }
 }
 
+/* -- zeroing ------------------------------------------------------------------------------------- */
+
+int pg_clear_graph(pg_arena *arena, pg_node root)
+{
+    double *grad = arena->grad;
+    pg_bits *marks;
+    if (!arena->idle && !(arena->idle = pg_pass_new(arena))) return PG_NO_MEMORY;
+    if (arena->idle->marks.indices <= root && pg_pass_reserve(arena->idle, arena->capacity)) return PG_NO_MEMORY;
+    marks = &arena->idle->marks;
+    pg_bits_add(marks, root);
+    for (int64_t word; (word = pg_bits_last_word(marks)) >= 0;) {
+        const pg_node node = (pg_node)((uint64_t)word << 6 | pg_highest(marks->level[0][word]));
+        pg_node room[2];
+        size_t count;
+        const pg_node *operands = pg_operand_list(arena, node, room, &count);
+        pg_bits_drop(marks, node);
+        grad[node] = 0.0;
+        for (size_t i = 0; i < count; i++) {
+            if (arena->rec[operands[i]].op == PG_OP_leaf) grad[operands[i]] = 0.0;
+            else pg_bits_add(marks, operands[i]);
+        }
+    }
+    return PG_OK;
+}
+
 /* -- the public, locking face ------------------------------------------------------------------- */
 
 pg_pass *pg_backward(pg_arena *arena, pg_node root)
@@ -225,4 +250,13 @@ void pg_step(pg_arena *arena, pg_node node)
     pg_lock(arena);
     pg_run_step(arena, node);
     pg_unlock(arena);
+}
+
+int pg_zero_graph(pg_arena *arena, pg_node root)
+{
+    int status;
+    pg_lock(arena);
+    status = pg_clear_graph(arena, root);
+    pg_unlock(arena);
+    return status;
 }

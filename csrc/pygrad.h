@@ -123,6 +123,34 @@ pg_pass *pg_pass_resume(pg_pass *pass);
 void pg_pass_abandon(pg_pass *pass);
 /* One node's step alone, from its present grad. */
 void pg_step(pg_arena *arena, pg_node node);
+/* Sets the grad of the root and of all that it reaches to 0. PG_OK or PG_NO_MEMORY. */
+int pg_zero_graph(pg_arena *arena, pg_node root);
+
+/* A node made from a description, as a copy of another: data and grad are given, nothing is computed or
+ * refused. k and integral are for PG_SCALAR, local and symbol for PG_OP_custom. */
+pg_result pg_restore(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
+                     double k, int integral, const double *local, const char *symbol);
+/* The local gradients of a custom node: `count` of them as pg_operands says, or NULL if it has none. */
+const double *pg_local(pg_arena *arena, pg_node node);
+
+/* One step of an optimizer: updates the data of `count` nodes by their grads. The arrays of doubles have an element
+ * for each node and are the optimizer's state. Formulas are torch's. */
+typedef struct pg_sgd_options {
+    double lr, momentum, dampening, weight_decay;
+    int nesterov, maximize;
+} pg_sgd_options;
+typedef struct pg_adam_options {
+    double lr, beta1, beta2, eps, weight_decay;
+    int decoupled;          /* weight decay as in AdamW, not as a part of the gradient */
+    int maximize;
+} pg_adam_options;
+/* velocity may be NULL without momentum; first: whether this is the first step. */
+void pg_sgd(pg_arena *arena, size_t count, const pg_node *nodes, const pg_sgd_options *options, double *velocity,
+            int first);
+/* top: NULL, or AMSGrad's largest second moments so far; step counts from 1. */
+void pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_options *options, double *mean,
+             double *square, double *top, double step);
+void pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes);
 
 /* For tests: PG_OK, or the number of the first invariant found broken (see arena.c). */
 int pg_check(pg_arena *arena);

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-SOURCES = ["csrc/arena.c", "csrc/graph.c", "csrc/pass.c"]
+SOURCES = ["csrc/arena.c", "csrc/graph.c", "csrc/pass.c", "csrc/optim.c"]
 HEADERS = [
     "csrc/pygrad.h",
     "csrc/ops.def",

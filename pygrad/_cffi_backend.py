@@ -9,7 +9,17 @@ from weakref import ref
 from pygrad import _arena as store
 from pygrad._arena import KEPT, arena, buried, live_nodes, memory
 from pygrad._cffi import ffi, lib
-from pygrad._shared import KINDS, Attribute, Op, number, refuse_pickle, represent, required_number, show_op
+from pygrad._shared import (
+    KINDS,
+    Attribute,
+    Description,
+    Op,
+    number,
+    refuse_pickle,
+    represent,
+    required_number,
+    show_op,
+)
 
 backend = "cffi"
 
@@ -427,6 +437,70 @@ def operands(value: Value) -> list[Value]:
         room = count
 
 
+# -- what the other modules need beside Value --------------------------------------------------------
+
+
+def describe(value: Value) -> Description:
+    node = value._node
+    op, integral = lib.pg_op_of(arena, node), ffi.new("int *")
+    exponent = lib.pg_scalar_of(arena, node, integral) if _BY_CODE[op].kind == "scalar" else None
+    if exponent is not None and integral[0]:
+        exponent = int(exponent)
+    gradients = lib.pg_local(arena, node)
+    local = None
+    if gradients != ffi.NULL:
+        local = tuple(ffi.unpack(gradients, lib.pg_operands(arena, node, 0, ffi.NULL)))
+    held = getattr(value, "_held", None)
+    attributes = {**store.labels.get(node, {}), **(held.attributes if held is not None else {})}
+    has_closure = held is not None and held.closure is not None
+    return Description(op, store.text(lib.pg_symbol(arena, node)), exponent, local, has_closure, attributes)
+
+
+def restore(
+    op: int,
+    data: float,
+    grad: float,
+    operands: tuple[Value, ...],
+    exponent: float | None,
+    symbol: str,
+    local: tuple[float, ...] | None,
+) -> Value:
+    """A node made from its description, computing nothing."""
+    nodes = _nodes(operands, "operands")
+    k, integral = (0.0, False) if exponent is None else (exponent, isinstance(exponent, int))
+    given = ffi.NULL if local is None else ffi.new("double[]", local)
+    name = ffi.NULL if local is not None else ffi.new("char[]", symbol.encode())
+    arguments = (op, data, grad, len(nodes), nodes, k, integral, given, name)
+    return _finish(lib.pg_restore(arena, *arguments), lib.pg_restore, arguments, operands)
+
+
+def zero_graph(root: Value) -> None:
+    status = lib.pg_zero_graph(arena, root._node)
+    if status:
+        store.raise_status(status)
+
+
+def zero_grads(values: Sequence[Value]) -> None:
+    nodes = _nodes(values, "parameters")
+    lib.pg_zero_grads(arena, len(nodes), nodes)
+
+
+def _state(array: Any) -> Any:
+    return ffi.NULL if array is None else ffi.from_buffer("double[]", array, require_writable=True)
+
+
+def sgd(values: Sequence[Value], velocity: Any, options: tuple[float, ...], first: bool) -> None:
+    nodes = _nodes(values, "parameters")
+    lib.pg_sgd(arena, len(nodes), nodes, ffi.new("pg_sgd_options *", options), _state(velocity), first)
+
+
+def adam(
+    values: Sequence[Value], mean: Any, square: Any, top: Any, options: tuple[float, ...], step: int
+) -> None:
+    nodes, states = _nodes(values, "parameters"), map(_state, (mean, square, top))
+    lib.pg_adam(arena, len(nodes), nodes, ffi.new("pg_adam_options *", options), *states, step)
+
+
 # -- functions ---------------------------------------------------------------------------------------
 
 
@@ -491,4 +565,18 @@ def _equip() -> dict[str, Callable[..., Value]]:
 
 
 functions = _equip()
-__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]
+__all__ = [
+    "OPS",
+    "Value",
+    "adam",
+    "backend",
+    "describe",
+    "functions",
+    "live_nodes",
+    "memory",
+    "operands",
+    "restore",
+    "sgd",
+    "zero_grads",
+    "zero_graph",
+]

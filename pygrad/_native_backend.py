@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from pygrad import _native
-from pygrad._native import Value, functions, labels, live_nodes, operands
-from pygrad._shared import KINDS, Attribute, Memory, Op, refuse_pickle, represent, show_op
+from pygrad._native import (
+    Value,
+    adam,
+    functions,
+    labels,
+    live_nodes,
+    operands,
+    restore,
+    sgd,
+    zero_grads,
+    zero_graph,
+)
+from pygrad._shared import KINDS, Attribute, Description, Memory, Op, refuse_pickle, represent, show_op
 
 backend = "native"
 
@@ -19,6 +30,12 @@ OPS = {
 
 def memory() -> Memory:
     return Memory(*_native.memory())
+
+
+def describe(value: Value) -> Description:
+    op, symbol, exponent = _native.describe(value)
+    attributes = {**labels.get(value._node, {}), **(value._attributes or {})}
+    return Description(op, symbol, exponent, _native.local(value), _native.has_closure(value), attributes)
 
 
 def _constants(value: Value, create: bool) -> dict[str, Any] | None:
@@ -53,4 +70,18 @@ def _equip() -> None:
 
 _equip()
 
-__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]
+__all__ = [
+    "OPS",
+    "Value",
+    "adam",
+    "backend",
+    "describe",
+    "functions",
+    "live_nodes",
+    "memory",
+    "operands",
+    "restore",
+    "sgd",
+    "zero_grads",
+    "zero_graph",
+]

@@ -49,6 +49,17 @@ def required_number(x: Any, what: str) -> float:
     return result
 
 
+class Description(NamedTuple):
+    """What a node is, beside its numbers and operands."""
+
+    op: int
+    symbol: str
+    exponent: float | int | None  # of a power by a number
+    local: tuple[float, ...] | None  # local gradients of a custom operation
+    has_closure: bool
+    attributes: dict[str, Any]
+
+
 class Attribute:
     """An attribute that a user has set on a Value. It lasts as long as the node is in a graph.
 

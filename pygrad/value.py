@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+from typing import Any
 
 BACKENDS = ("native", "cffi")
 
@@ -17,9 +19,12 @@ if wanted == "native" and not has_native:
         "built (it needs CPython and a C compiler, and PYGRAD_NO_NATIVE not to be set)"
     )
 
-if has_native and wanted != "cffi":
-    from pygrad._native_backend import OPS, Value, backend, functions, live_nodes, memory, operands
-else:
-    from pygrad._cffi_backend import OPS, Value, backend, functions, live_nodes, memory, operands
+#: The backend's module: Value, and what the other modules need beside it.
+engine: Any = importlib.import_module(
+    "pygrad._native_backend" if has_native and wanted != "cffi" else "pygrad._cffi_backend"
+)
 
-__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]
+OPS, Value, backend, functions = engine.OPS, engine.Value, engine.backend, engine.functions
+live_nodes, memory, operands = engine.live_nodes, engine.memory, engine.operands
+
+__all__ = ["OPS", "Value", "backend", "engine", "functions", "live_nodes", "memory", "operands"]

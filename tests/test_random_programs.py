@@ -11,8 +11,8 @@ from pygrad import Value, reference
 
 
 def divide(a, b):
-    """The reference takes ``a * b**-1`` for a quotient. That is rounded twice, and what is refused at a point, as
-    ``(-1.0) ** (x / x)`` is not, would differ."""
+    """The reference takes ``a * b**-1`` for a quotient. That is rounded twice, and what is refused at a
+    point, as ``(-1.0) ** (x / x)`` is not, would differ."""
     if not isinstance(a, reference.Value):
         return a / b
     out = reference.Value(a.data / b.data, (a, b), "/")

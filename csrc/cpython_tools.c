@@ -1,0 +1,169 @@
+/* What the native backend offers to pygrad's Python modules beside Value: optimizers' steps, zeroing, copies. */
+#include "cpython.h"
+
+/* The nodes of a list of Values, to be freed by PyMem_Free; NULL and an exception where it is none. */
+pg_node *pg_nodes_of(PyObject *list, const char *what, size_t *count)
+{
+    PyObject *fast = PySequence_Fast(list, "expected a list of Values");
+    pg_node *nodes;
+    if (!fast) return NULL;
+    *count = (size_t)PySequence_Fast_GET_SIZE(fast);
+    nodes = PyMem_Malloc((*count + 1) * sizeof *nodes);
+    if (!nodes) PyErr_NoMemory();
+    for (size_t i = 0; nodes && i < *count; i++) {
+        PyObject *value = PySequence_Fast_GET_ITEM(fast, (Py_ssize_t)i);
+        int fine = PG_IS_VALUE(value) && pg_has_node(value);
+        if (fine) nodes[i] = PG_NODE(value);
+        else {
+            if (!PyErr_Occurred())
+                PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
+            PyMem_Free(nodes);
+            nodes = NULL;
+        }
+    }
+    Py_DECREF(fast);
+    return nodes;
+}
+
+/* The doubles of a writable buffer with one for each node. None gives NULL. 0 and an exception otherwise. */
+static int pg_state(PyObject *object, size_t count, Py_buffer *view, double **array)
+{
+    *array = NULL;
+    view->obj = NULL;
+    if (object == Py_None) return 1;
+    if (PyObject_GetBuffer(object, view, PyBUF_WRITABLE)) return 0;
+    if ((size_t)view->len != count * sizeof(double)) {
+        PyErr_Format(PyExc_ValueError, "the state is of %zd bytes, not of %zu doubles", view->len, count);
+        PyBuffer_Release(view);
+        return 0;
+    }
+    *array = view->buf;
+    return 1;
+}
+
+static PyObject *pg_call_sgd(PyObject *module, PyObject *arguments)
+{
+    PyObject *list, *state;
+    pg_sgd_options o;
+    int first;
+    size_t count;
+    pg_node *nodes;
+    Py_buffer view;
+    double *velocity;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OO(ddddpp)p", &list, &state, &o.lr, &o.momentum, &o.dampening, &o.weight_decay,
+                          &o.nesterov, &o.maximize, &first))
+        return NULL;
+    if (!(nodes = pg_nodes_of(list, "parameters", &count))) return NULL;
+    if (pg_state(state, count, &view, &velocity)) {
+        pg_sgd(pg_nodes, count, nodes, &o, velocity, first);
+        if (view.obj) PyBuffer_Release(&view);
+    }
+    PyMem_Free(nodes);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_call_adam(PyObject *module, PyObject *arguments)
+{
+    PyObject *list, *states[3];
+    pg_adam_options o;
+    double step, *arrays[3];
+    size_t count;
+    pg_node *nodes;
+    Py_buffer views[3];
+    int ready = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OOOO(dddddpp)d", &list, &states[0], &states[1], &states[2], &o.lr, &o.beta1,
+                          &o.beta2, &o.eps, &o.weight_decay, &o.decoupled, &o.maximize, &step))
+        return NULL;
+    if (!(nodes = pg_nodes_of(list, "parameters", &count))) return NULL;
+    while (ready < 3 && pg_state(states[ready], count, &views[ready], &arrays[ready])) ready++;
+    if (ready == 3 && arrays[0] && arrays[1]) pg_adam(pg_nodes, count, nodes, &o, arrays[0], arrays[1], arrays[2], step);
+    else if (ready == 3) PyErr_SetString(PyExc_TypeError, "Adam needs both moments");
+    while (ready-- > 0)
+        if (views[ready].obj) PyBuffer_Release(&views[ready]);
+    PyMem_Free(nodes);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_call_zero_grads(PyObject *module, PyObject *list)
+{
+    size_t count;
+    pg_node *nodes = pg_nodes_of(list, "parameters", &count);
+    (void)module;
+    if (!nodes) return NULL;
+    pg_zero_grads(pg_nodes, count, nodes);
+    PyMem_Free(nodes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_call_zero_graph(PyObject *module, PyObject *root)
+{
+    int status;
+    (void)module;
+    if (!pg_check_value(root)) return NULL;
+    status = pg_clear_graph(pg_nodes, PG_NODE(root));
+    if (status) return pg_raise(status);
+    Py_RETURN_NONE;
+}
+
+/* The local gradients of a custom operation, a tuple, or None. */
+static PyObject *pg_call_local(PyObject *module, PyObject *value)
+{
+    const double *local;
+    pg_node room[2];
+    size_t count;
+    PyObject *tuple;
+    (void)module;
+    if (!pg_check_value(value)) return NULL;
+    local = pg_local(pg_nodes, PG_NODE(value));
+    if (!local) Py_RETURN_NONE;
+    pg_operand_list(pg_nodes, PG_NODE(value), room, &count);
+    tuple = PyTuple_New((Py_ssize_t)count);
+    for (size_t i = 0; tuple && i < count; i++) {
+        PyObject *gradient = PyFloat_FromDouble(local[i]);
+        if (gradient) PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, gradient);
+        else Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+/* restore(op, data, grad, operands, exponent, symbol, local): see pg_restore. */
+static PyObject *pg_call_restore(PyObject *module, PyObject *arguments)
+{
+    int op, integral;
+    double data, grad, k = 0.0, *local = NULL;
+    PyObject *operands, *exponent, *gradients, *result = NULL;
+    const char *symbol;
+    size_t count;
+    pg_node *nodes;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "iddO!OsO", &op, &data, &grad, &PyTuple_Type, &operands, &exponent, &symbol,
+                          &gradients))
+        return NULL;
+    integral = PyLong_Check(exponent);
+    if (exponent != Py_None && !pg_required_number(exponent, "an exponent", &k)) return NULL;
+    if (!(nodes = pg_nodes_of(operands, "operands", &count))) return NULL;
+    if (gradients == Py_None || (local = pg_local_gradients(gradients, (Py_ssize_t)count))) {
+        pg_result node;
+        do {
+            node = pg_record_copy(pg_nodes, op, data, grad, count, nodes, k, integral, local, local ? NULL : symbol);
+        } while (node == PG_FULL && pg_room());
+        result = pg_finish_list(node, operands);
+    }
+    PyMem_Free(local);
+    PyMem_Free(nodes);
+    return result;
+}
+
+PyMethodDef pg_tools[] = {
+    {"sgd", pg_call_sgd, METH_VARARGS, NULL},
+    {"adam", pg_call_adam, METH_VARARGS, NULL},
+    {"zero_grads", pg_call_zero_grads, METH_O, NULL},
+    {"zero_graph", pg_call_zero_graph, METH_O, NULL},
+    {"local", pg_call_local, METH_O, NULL},
+    {"restore", pg_call_restore, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,140 @@
+"""Neurons, layers and multilayer perceptrons, with micrograd's names.
+
+>>> from pygrad.nn import MLP
+>>> model = MLP(2, [16, 16, 1])
+>>> model
+MLP of [Layer of [16 ReLUNeuron(2)], Layer of [16 ReLUNeuron(16)], Layer of [1 LinearNeuron(16)]]
+>>> len(model.parameters())
+337
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pygrad.value import Value, engine, functions
+
+_ACTIVATIONS = {True: "relu", False: "", None: "", "relu": "relu", "tanh": "tanh", "none": ""}
+_TITLES = {"relu": "ReLU", "tanh": "Tanh", "": "Linear"}
+
+
+class Module:
+    """A part of a model. Its parameters are the Values that its attributes hold: directly, in other modules,
+    or in lists, tuples and dicts of these. A subclass with parameters elsewhere overrides `parameters`."""
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Each parameter once, with where it is: ``layers.0.neurons.2.w.1``."""
+        seen: set[int] = set()
+        waiting: list[tuple[str, Any]] = [("", self)]
+        while waiting:
+            name, thing = waiting.pop()
+            if isinstance(thing, (Value, Module, list, tuple, Mapping)):
+                if id(thing) in seen:
+                    continue
+                seen.add(id(thing))
+            if isinstance(thing, Value):
+                yield name, thing
+                continue
+            inside: Any = ()
+            if isinstance(thing, Module):
+                inside = vars(thing).items()
+            elif isinstance(thing, Mapping):
+                inside = thing.items()
+            elif isinstance(thing, (list, tuple)):
+                inside = enumerate(thing)
+            parts = [(f"{name}.{key}" if name else str(key), part) for key, part in inside]
+            waiting += reversed(parts)
+
+    def parameters(self) -> list[Value]:
+        """All parameters, in the order in which they were made attributes."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the grad of every parameter to 0."""
+        engine.zero_grads(self.parameters())
+
+    def state_dict(self) -> dict[str, float]:
+        """The parameters' data by name, plain floats: to be kept in any format.
+
+        >>> Neuron(1, nonlin=False).state_dict().keys()
+        dict_keys(['w.0', 'b'])
+        """
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set the parameters' data from what `state_dict` returned. KeyError, and no change, where a name is
+        missing or is unknown."""
+        parameters = dict(self.named_parameters())
+        missing, unknown = parameters.keys() - state.keys(), state.keys() - parameters.keys()
+        if missing or unknown:
+            complaints = [("missing", missing), ("unknown", unknown)]
+            raise KeyError(
+                "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in complaints if names)
+            )
+        for name, number in {name: float(state[name]) for name in parameters}.items():
+            parameters[name].data = number
+
+
+class Neuron(Module):
+    """``activation(w . x + b)``, w drawn from -1 to 1 and b zero.
+
+    nonlin: True or ``"relu"``, ``"tanh"``, or False or ``"none"`` for a linear neuron.
+    """
+
+    def __init__(self, nin: int, nonlin: bool | str | None = True) -> None:
+        if nonlin not in _ACTIVATIONS:
+            raise ValueError(f"nonlin must be True, False, 'relu', 'tanh' or 'none', not {nonlin!r}")
+        self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
+        self.b = Value(0.0)
+        self.nonlin = nonlin
+
+    def __call__(self, x: Sequence[Any]) -> Value:
+        activation = functions["dot"](self.w, x) + self.b
+        name = _ACTIVATIONS[self.nonlin]
+        return getattr(activation, name)() if name else activation
+
+    def __repr__(self) -> str:
+        return f"{_TITLES[_ACTIVATIONS[self.nonlin]]}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """``nout`` neurons side by side; a layer of one gives a Value, not a list. Keywords are those of
+    `Neuron`."""
+
+    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
+        self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        x = [xi if isinstance(xi, Value) else Value(xi) for xi in x]  # once, not for each neuron
+        out = [neuron(x) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        kinds = {repr(neuron) for neuron in self.neurons}
+        return f"Layer of [{len(self.neurons)} {', '.join(sorted(kinds))}]"
+
+
+class MLP(Module):
+    """Layers of the sizes ``nouts`` on ``nin`` inputs; the last one is linear, the others as ``nonlin``
+    says."""
+
+    def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str | None = True) -> None:
+        sizes = [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [
+            Layer(inputs, outputs, nonlin=nonlin if i < last else False)
+            for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:]))
+        ]
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x if isinstance(x, Sequence) or hasattr(x, "__len__") else [x])
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(repr, self.layers))}]"
+
+
+__all__ = ["MLP", "Layer", "Module", "Neuron"]

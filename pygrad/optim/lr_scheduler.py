@@ -1,0 +1,110 @@
+"""Learning-rate schedules with torch's names and arguments. Call ``step()`` after each optimizer step or
+epoch.
+
+>>> from pygrad import Value
+>>> from pygrad.optim import SGD
+>>> optimizer = SGD([Value(1.0)], lr=0.8)
+>>> schedule = StepLR(optimizer, step_size=2, gamma=0.5)
+>>> for _ in range(4):
+...     schedule.step()
+>>> optimizer.lr
+0.2
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pygrad.optim import Optimizer
+
+
+class Schedule:
+    """Sets an optimizer's ``lr`` to ``base_lr * factor(last_epoch)``, beginning at epoch 0."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.base_lr = optimizer.lr
+        self.last_epoch = 0
+        self._apply()
+
+    def factor(self, epoch: int) -> float:
+        """What the base rate is multiplied with in an epoch."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        self.last_epoch += 1
+        self._apply()
+
+    def get_last_lr(self) -> float:
+        """The rate in force."""
+        return self.optimizer.lr
+
+    def _apply(self) -> None:
+        self.optimizer.lr = self.base_lr * self.factor(self.last_epoch)
+
+    def state_dict(self) -> dict[str, float]:
+        return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.base_lr, self.last_epoch = state["base_lr"], int(state["last_epoch"])
+        self._apply()
+
+
+class StepLR(Schedule):
+    """The rate times ``gamma`` after each ``step_size`` epochs."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        if step_size < 1:
+            raise ValueError(f"step_size must be at least 1, not {step_size}")
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        return float(self.gamma ** (epoch // self.step_size))
+
+
+class LinearLR(Schedule):
+    """From ``start_factor`` to ``end_factor`` times the rate, in ``total_iters`` equal steps; then
+    constant."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3.0,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+    ) -> None:
+        if not 0.0 < start_factor <= 1.0 or not 0.0 <= end_factor <= 1.0:
+            raise ValueError("start_factor must be above 0, and both factors at most 1")
+        if total_iters < 1:
+            raise ValueError(f"total_iters must be at least 1, not {total_iters}")
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        done = min(epoch, self.total_iters) / self.total_iters
+        return self.start_factor + (self.end_factor - self.start_factor) * done
+
+
+class CosineAnnealingLR(Schedule):
+    """From the rate down to ``eta_min`` along half a cosine in ``T_max`` epochs, and up again after that.
+    Loshchilov and Hutter, SGDR (2017), equation 5, without restarts."""
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        if T_max < 1:
+            raise ValueError(f"T_max must be at least 1, not {T_max}")
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        return 0.5 * (1.0 + math.cos(math.pi * epoch / self.T_max))
+
+    def _apply(self) -> None:
+        span = self.base_lr - self.eta_min
+        self.optimizer.lr = self.eta_min + span * self.factor(self.last_epoch)
+
+
+__all__ = ["CosineAnnealingLR", "LinearLR", "Schedule", "StepLR"]

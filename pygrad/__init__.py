@@ -8,8 +8,11 @@
 -6.0
 """
 
+from pygrad import copying as _copying  # gives Value its copy and pickle methods  # noqa: F401
 from pygrad._version import __version__
-from pygrad.draw import draw_dot
+from pygrad.arrays import array, data, grads
+from pygrad.draw import draw_dot, print_graph
+from pygrad.functional import check_gradients, grad, jacobian, value_and_grad
 from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
 
@@ -32,11 +35,19 @@ __all__ = [
     "OPS",
     "Value",
     "__version__",
+    "array",
     "backend",
+    "check_gradients",
+    "data",
     "draw_dot",
+    "grad",
+    "grads",
+    "jacobian",
     "live_nodes",
     "memory",
     "operands",
+    "print_graph",
     "softmax",
+    "value_and_grad",
     *functions,
 ]

@@ -15,7 +15,6 @@ from pygrad._shared import (
     Description,
     Op,
     number,
-    refuse_pickle,
     represent,
     required_number,
     show_op,
@@ -379,7 +378,6 @@ class Value(_Node):
         return show_op(symbol, int(exponent) if integral[0] else exponent)
 
     __repr__ = represent
-    __reduce_ex__ = refuse_pickle
 
 
 def _constants(value: Value, create: bool) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from pygrad._native import (
     zero_grads,
     zero_graph,
 )
-from pygrad._shared import KINDS, Attribute, Description, Memory, Op, refuse_pickle, represent, show_op
+from pygrad._shared import KINDS, Attribute, Description, Memory, Op, represent, show_op
 
 backend = "native"
 
@@ -61,7 +61,6 @@ def _equip() -> None:
         return set(operands(self))
 
     Value.__repr__ = represent
-    Value.__reduce_ex__ = refuse_pickle
     Value._op = property(shown_op)
     Value._prev = property(prev)
     add_attribute("label")

@@ -107,10 +107,6 @@ def represent(self: Any) -> str:
     return f"Value(data={self.data!r})"
 
 
-def refuse_pickle(self: Any, protocol: int) -> Any:
-    raise TypeError("a Value stands in a graph and can't be copied or pickled; copy its .data instead")
-
-
 def show_op(symbol: str, exponent: float | None) -> str:
     """The operation's symbol; a power shows its exponent, as in '**2'."""
     return symbol if exponent is None else f"{symbol}{exponent}"

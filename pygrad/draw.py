@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Callable
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, TextIO
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped]
 
 
-def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int = 500) -> graphviz.Digraph:
+def draw_dot(
+    root: Any,
+    format: str = "svg",
+    rankdir: str = "LR",
+    max_nodes: int = 500,
+    inputs: Sequence[Any] | None = None,
+    color_grads: bool = False,
+) -> graphviz.Digraph:
     """The graph that ``root`` was computed by, as a ``graphviz.Digraph``: a notebook shows it, ``.source`` is
     its DOT text, ``.render("file")`` writes a picture (for which Graphviz itself must be installed).
 
@@ -18,6 +28,10 @@ def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int
     time; operands are sorted, since a set has no order that would last.
 
     ``format`` is a format of Graphviz's, ``rankdir`` "LR" (left to right) or "TB" (top to bottom).
+    ``root`` may also be a list of Values, or a model or a part of one, which is applied to ``inputs`` (zeros
+    named x0, x1, ... if it has neurons to count them by) and has its parameters named. With ``color_grads``
+    the larger a grad, by its logarithm between the smallest and the largest, the redder its box; a grad of 0
+    stays white.
 
     >>> from pygrad import Value
     >>> a = Value(2.0, label="a")
@@ -32,12 +46,10 @@ def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int
         0 -> op1
     }
 
-    Raises TypeError where ``root`` is not a Value, ValueError for another ``rankdir``, an unknown format or
+    Raises TypeError where ``root`` is none of these, ValueError for another ``rankdir``, an unknown format or
     a graph of more than ``max_nodes`` values, and ImportError where the Python package graphviz is missing.
     """
-    if isinstance(root, type) or not (hasattr(root, "_prev") and hasattr(root, "_op")):
-        what = f"the class {root.__name__}" if isinstance(root, type) else type(root).__name__
-        raise TypeError(f"draw_dot needs a Value, something with _prev and _op, not {what}")
+    roots, labels = _roots(root, inputs, "draw_dot")
     if rankdir not in ("LR", "TB"):
         raise ValueError(f'rankdir must be "LR" or "TB", not {rankdir!r}')
     try:
@@ -49,12 +61,13 @@ def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int
 
     # `operands` holds every object it has met: a node that nobody else holds would otherwise get a new object
     # on each look, and be taken for another node.
-    operands = _discover(root, max_nodes)
+    operands = _discover(roots, max_nodes)
+    colors = _colors(operands) if color_grads else {}
     dot = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir}, node_attr={"shape": "record"})
     names: dict[Any, str] = {}
-    for value in _sorted_postorder(root, operands):
+    for value in _sorted_postorder(roots, operands, labels):
         name = names[value] = str(len(names))
-        dot.node(name, f"{{ {_text(value)} }}")
+        dot.node(name, f"{{ {_text(value, labels)} }}", **colors.get(value, {}))
         target = name
         if value._op:
             target = f"op{name}"
@@ -65,10 +78,54 @@ def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int
     return dot
 
 
-def _discover(root: Any, max_nodes: int) -> dict[Any, list[Any]]:
-    """The operands of every value below root, itself included."""
+def _is_value(x: Any) -> bool:
+    return not isinstance(x, type) and hasattr(x, "_prev") and hasattr(x, "_op")
+
+
+def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any], dict[Any, str]]:
+    """What to draw, and labels for values that have none."""
+    if _is_value(root):
+        return [root], {}
+    if isinstance(root, (list, tuple)) and root and all(map(_is_value, root)):
+        return list(root), {}
+    from pygrad.nn import Module, Neuron  # here, as nn imports much that drawing does without
+    from pygrad.value import Value
+
+    if not isinstance(root, Module):
+        what = f"the class {root.__name__}" if isinstance(root, type) else type(root).__name__
+        raise TypeError(f"{who} needs a Value, something with _prev and _op, or a model, not {what}")
+    if inputs is None:
+        neuron: Any = root
+        while not isinstance(neuron, Neuron):
+            parts = [part for x in vars(neuron).values() for part in (x if isinstance(x, list) else [x])]
+            neuron = next((part for part in parts if isinstance(part, Module)), None)
+            if neuron is None:
+                raise TypeError(
+                    f"{who} can't tell how many inputs {type(root).__name__} takes: give it inputs"
+                )
+        inputs = [Value(0.0, label=f"x{i}") for i in range(len(neuron.w))]
+    outputs = root(inputs)  # type: ignore[operator]
+    labels = {parameter: name for name, parameter in root.named_parameters()}
+    return [outputs] if _is_value(outputs) else list(outputs), labels
+
+
+def _colors(values: Iterable[Any]) -> dict[Any, dict[str, str]]:
+    """Attributes of the boxes: red by the logarithm of the grad's size."""
+    sizes = {value: math.log(abs(value.grad)) for value in values if value.grad and math.isfinite(value.grad)}
+    low, high = min(sizes.values(), default=0.0), max(sizes.values(), default=0.0)
+    return {
+        value: {
+            "style": "filled",
+            "fillcolor": f"0.0 {0.1 + 0.6 * ((size - low) / (high - low) if high > low else 1.0):.3f} 1.0",
+        }
+        for value, size in sizes.items()
+    }
+
+
+def _discover(roots: list[Any], max_nodes: int) -> dict[Any, list[Any]]:
+    """The operands of every value below the roots, these included."""
     operands: dict[Any, list[Any]] = {}
-    waiting = [root]
+    waiting = list(roots)
     while waiting:
         value = waiting.pop()
         if value in operands:
@@ -83,11 +140,18 @@ def _discover(root: Any, max_nodes: int) -> dict[Any, list[Any]]:
     return operands
 
 
-def _postorder(root: Any, operands: dict[Any, list[Any]], leave: Callable[[Any], None]) -> None:
+def _postorder(roots: list[Any], operands: dict[Any, list[Any]], leave: Callable[[Any], None]) -> None:
     """Call ``leave`` on each value once, operands first and in their order. A stack, for deep graphs."""
-    seen = {root}
-    stack = [(root, iter(operands[root]))]
-    while stack:
+    seen = set()
+    waiting = list(dict.fromkeys(roots))[::-1]
+    stack: list[tuple[Any, Iterator[Any]]] = []
+    while stack or waiting:
+        if not stack:
+            root = waiting.pop()
+            if root in seen:
+                continue
+            seen.add(root)
+            stack = [(root, iter(operands[root]))]
         value, rest = stack[-1]
         for operand in rest:
             if operand not in seen:
@@ -99,29 +163,78 @@ def _postorder(root: Any, operands: dict[Any, list[Any]], leave: Callable[[Any],
             leave(value)
 
 
-def _sorted_postorder(root: Any, operands: dict[Any, list[Any]]) -> list[Any]:
+def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: dict[Any, str]) -> list[Any]:
     """Sort each value's operands by what they show, then by all that is below them, which a digest stands for
     (what is alike in both may come in either order); then list the values, operands first."""
     keys: dict[Any, tuple[str, str, str]] = {}
 
     def sort(value: Any) -> None:
         operands[value].sort(key=keys.__getitem__)
-        shown = (_text(value), value._op)
+        shown = (_text(value, labels), value._op)
         below = [keys[operand] for operand in operands[value]]
         keys[value] = (*shown, hashlib.sha256(repr((shown, below)).encode()).hexdigest())
 
-    _postorder(root, operands, sort)
+    _postorder(roots, operands, sort)
     order: list[Any] = []
-    _postorder(root, operands, order.append)
+    _postorder(roots, operands, order.append)
     return order
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, labels: dict[Any, str]) -> str:
     """What a value's box says."""
     numbers = f"data {value.data:.4f} | grad {value.grad:.4f}"
-    label = str(getattr(value, "label", ""))
+    label = str(getattr(value, "label", "")) or labels.get(value, "")
     return f"{label.translate(_ESCAPES)} | {numbers}" if label else numbers
 
 
 #: Characters that mean something in the label of a record.
 _ESCAPES = str.maketrans({**{c: f"\\{c}" for c in "\\{}|<>"}, "\n": "\\n"})
+
+
+# -- text --------------------------------------------------------------------------------------------
+
+
+def print_graph(
+    root: Any, max_nodes: int = 200, inputs: Sequence[Any] | None = None, file: TextIO | None = None
+) -> None:
+    """Print the graph as a tree for a terminal: each value with its operation, its operands below it.
+
+    A value that is used more than once has its operands shown the first time, and is numbered to be found
+    again. Takes what `draw_dot` takes, raises what it raises.
+
+    >>> from pygrad import Value
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> print_graph(a * b + a)
+    + data -4.0000 grad 0.0000
+    ├─ * data -6.0000 grad 0.0000
+    │  ├─ a data 2.0000 grad 0.0000 #1
+    │  └─ b data -3.0000 grad 0.0000
+    └─ #1 a, above
+    """
+    roots, labels = _roots(root, inputs, "print_graph")
+    operands = _discover(roots, max_nodes)
+    _sorted_postorder(roots, operands, labels)  # sorts the operands
+    users: dict[Any, int] = dict.fromkeys(roots, 1)
+    for below in operands.values():
+        for operand in below:
+            users[operand] = users.get(operand, 0) + 1
+    numbers: dict[Any, int] = {}
+    # operations above leaves: what was computed is what one looks for first
+    stack = [(value, "", "") for value in reversed(roots)]
+    while stack:
+        value, first, rest = stack.pop()
+        name = " ".join(
+            part for part in (value._op, getattr(value, "label", "") or labels.get(value, "")) if part
+        )
+        if value in numbers:
+            print(f"{first}#{numbers[value]} {name}, above".replace(" ,", ","), file=file or sys.stdout)
+            continue
+        text = f"{name} data {value.data:.4f} grad {value.grad:.4f}".strip()
+        if users[value] > 1:
+            numbers[value] = len(numbers) + 1
+            text += f" #{numbers[value]}"
+        print(first + text, file=file or sys.stdout)
+        below = sorted(operands[value], key=lambda operand: not operands[operand])
+        for i, operand in reversed(list(enumerate(below))):
+            last = i == len(below) - 1
+            stack.append((operand, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")))

@@ -1,11 +1,11 @@
 """Neurons, layers and multilayer perceptrons, with micrograd's names.
 
 >>> from pygrad.nn import MLP
->>> model = MLP(2, [16, 16, 1])
+>>> model = MLP(3, [2, 1])
 >>> model
-MLP of [Layer of [16 ReLUNeuron(2)], Layer of [16 ReLUNeuron(16)], Layer of [1 LinearNeuron(16)]]
+MLP of [Layer of [ReLUNeuron(3), ReLUNeuron(3)], Layer of [LinearNeuron(2)]]
 >>> len(model.parameters())
-337
+11
 """
 
 from __future__ import annotations
@@ -112,8 +112,7 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
-        kinds = {repr(neuron) for neuron in self.neurons}
-        return f"Layer of [{len(self.neurons)} {', '.join(sorted(kinds))}]"
+        return f"Layer of [{', '.join(map(repr, self.neurons))}]"
 
 
 class MLP(Module):

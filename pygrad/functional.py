@@ -1,0 +1,138 @@
+"""Gradients of functions: of floats, lists, tuples or numpy arrays, nested as they may be."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any, Callable
+
+from pygrad._nested import leaves, map_leaves, numpy
+from pygrad._shared import required_number
+from pygrad.value import Value, engine
+
+
+def _lift(x: Any) -> Any:
+    """The argument with a fresh leaf for each number in it."""
+    return map_leaves(lambda number: Value(required_number(number, "an argument")), x)
+
+
+def _as_result(y: Any, advice: str) -> Value:
+    if hasattr(y, "shape") and y.shape == ():  # numpy's way of holding one object
+        y = y.item()
+    if isinstance(y, Value):
+        return y
+    if isinstance(y, (list, tuple)) or hasattr(y, "shape"):
+        raise TypeError(f"the function must return one number, not {type(y).__name__}{advice}")
+    return Value(required_number(y, "what the function returns"))  # it does not depend on its argument
+
+
+def _grads(x: Any) -> Any:
+    """The grads of a lifted argument, nested alike; arrays are of floats again."""
+    if isinstance(x, Value):
+        return x.grad
+    if hasattr(x, "shape"):
+        return map_leaves(lambda v: v.grad, x).astype(float)
+    items = [_grads(item) for item in x]
+    return items if isinstance(x, list) else tuple(items)
+
+
+def value_and_grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tuple[float, Any]]:
+    """The function that returns ``f(*args)`` and its gradient in argument ``argnum``.
+
+    The gradient is nested as the argument is: a float for a float, a list for a list, an array for an array.
+    As ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`` wants it.
+
+    >>> value_and_grad(lambda x: x[0] ** 2 + 3 * x[1])([2.0, 1.0])
+    (7.0, [4.0, 3.0])
+
+    Raises TypeError where f returns anything but one number, and what f raises.
+    """
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> tuple[float, Any]:
+        if not -len(args) <= argnum < len(args):
+            raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
+        lifted = list(args)
+        lifted[argnum] = _lift(args[argnum])
+        y = _as_result(f(*lifted, **kwargs), "; jacobian() is for those")
+        y.backward()
+        return y.data, _grads(lifted[argnum])
+
+    return wrapped
+
+
+def grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+    """The gradient of f in argument ``argnum``, as a function of the same arguments. See `value_and_grad`.
+
+    >>> grad(lambda x: x ** 3)(2.0)
+    12.0
+    """
+    both = value_and_grad(f, argnum)
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return wrapped
+
+
+def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+    """The derivatives of all that f returns in all of an argument: the gradient of each output, nested as the
+    outputs are. For arrays it is one array, of the shape of the output followed by that of the argument.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
+    [[3.0, 2.0], [1.0, 1.0]]
+    """
+
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        lifted = list(args)
+        x = lifted[argnum] = _lift(args[argnum])
+        y = f(*lifted, **kwargs)
+        inputs = leaves(x)
+
+        def row(output: Any) -> Any:
+            output = _as_result(output, "")
+            engine.zero_graph(output)  # a second pass would add to the grads that the first one left inside
+            engine.zero_grads(inputs)
+            output.backward()
+            return _grads(x)
+
+        rows = map_leaves(row, y)
+        if hasattr(y, "shape") and y.shape != () and hasattr(x, "shape"):
+            np = numpy()
+            return np.stack([np.asarray(r) for r in rows.reshape(-1)]).reshape(y.shape + x.shape)
+        return rows
+
+    return wrapped
+
+
+def check_gradients(
+    f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-7
+) -> float:
+    """Compare f's gradient at x with central differences. Returns the largest difference found.
+
+    Each number in x is moved by ``step * max(1, abs(number))`` to both sides. AssertionError, with a line for
+    each place where ``abs(gradient - difference) > atol + rtol * abs(difference)``.
+
+    >>> check_gradients(lambda x: x[0].sin() * x[1], [0.5, 2.0]) < 1e-8
+    True
+    """
+    numbers = [required_number(number, "an argument") for number in leaves(x)]
+    gradient = leaves(grad(f)(x))
+    worst, lines = 0.0, []
+    for i, number in enumerate(numbers):
+        h = step * max(1.0, abs(number))
+        sides = []
+        for moved in (number + h, number - h):
+            given = iter([*numbers[:i], moved, *numbers[i + 1 :]])
+            sides.append(_as_result(f(map_leaves(lambda _, given=given: Value(next(given)), x)), "").data)
+        difference = (sides[0] - sides[1]) / (2.0 * h)
+        worst = max(worst, abs(gradient[i] - difference))
+        if not abs(gradient[i] - difference) <= atol + rtol * abs(difference):
+            lines.append(f"  number {i}, at {number}: gradient {gradient[i]}, differences give {difference}")
+    if lines:
+        raise AssertionError("the gradient and central differences part at:\n" + "\n".join(lines))
+    return worst
+
+
+__all__ = ["check_gradients", "grad", "jacobian", "value_and_grad"]

@@ -1,0 +1,142 @@
+"""copy, deepcopy and pickle: numbers, sharing, depth."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+import pygrad
+from pygrad import OPS, Value
+from pygrad.nn import MLP
+
+
+def through_pickle(x, protocol=pickle.HIGHEST_PROTOCOL):
+    return pickle.loads(pickle.dumps(x, protocol))
+
+
+BOTH = pytest.mark.parametrize("duplicate", [copy.deepcopy, through_pickle])
+
+
+@BOTH
+def test_every_operation(duplicate):
+    x, y = Value(0.5), Value(0.75)
+    results = [x + y, x - y, x * y, x / y, x**y, x**3, x**0.5, -x, abs(x), Value(1.0, (x, y), (2.0, 3.0))]
+    for op in OPS.values():
+        function = pygrad.functions.get(op.name)
+        if function is not None:
+            arguments = {"unary": (x,), "binary": (x, y), "nary": ([x, y],), "paired": ([x, y], [y, x])}
+            results.append(function(*arguments[op.kind]))
+    kinds = {op.name for op in OPS.values()}
+    assert len(results) >= len(kinds) - 2
+    for original in results:
+        x.grad = y.grad = 0.0
+        original.backward()
+        x.grad = y.grad = 0.0
+        a, b, twin = duplicate((x, y, original))
+        assert (twin.data, twin.grad, twin._op) == (original.data, 1.0, original._op)
+        original.backward()
+        twin.backward()
+        assert (a.grad, b.grad) == (x.grad, y.grad)
+
+
+@BOTH
+def test_sharing(duplicate, no_leak):
+    x = Value(2.0, label="x")
+    h = x * x
+    pair = [h + 1, h.tanh(), x]
+    first, second, leaf = duplicate(pair)
+    assert first is not pair[0] and first._prev & second._prev
+    assert leaf in next(iter(second._prev))._prev and leaf.label == "x"
+    first.backward()
+    assert leaf.grad == 4.0 and x.grad == 0.0
+
+
+@BOTH
+@pytest.mark.parametrize("depth", [1, 2, 3, 1000, 1001, 1002, 60_000])
+def test_depth(duplicate, depth, no_leak):
+    x = end = Value(1.0)
+    for _ in range(depth):
+        end = end * 0.5 + x
+    twin = duplicate(end)
+    twin.backward()
+    end.backward()
+    leaf = twin
+    while leaf._op:
+        leaf = (
+            next(v for v in leaf._prev if v._op)
+            if any(v._op for v in leaf._prev)
+            else next(v for v in leaf._prev if v.data == 1.0)
+        )
+    assert leaf.grad == x.grad
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_protocols_and_size(protocol):
+    x = end = Value(1.0)
+    for _ in range(3000):
+        end = end * 1.0 + x
+    text = pickle.dumps(end, protocol)
+    assert pickle.loads(text).data == end.data
+    assert len(text) < 6000 * 250
+
+
+def test_the_python_pickler():
+    x = end = Value(1.0)
+    for _ in range(3000):
+        end = end + x
+    import io
+
+    file = io.BytesIO()
+    pickle._Pickler(file).dump([end, x])
+    assert len(file.getvalue()) < 3000 * 250
+    again, leaf = pickle.loads(file.getvalue())
+    again.backward()
+    assert leaf.grad == 3001.0
+
+
+def test_copy():
+    x = Value(2.0, label="x")
+    y = x**2
+    twin = copy.copy(y)
+    assert twin is not y and twin._prev == {x} and twin._op == "**2" and twin.data == 4.0
+    twin.backward()
+    assert x.grad == 4.0 and y.grad == 0.0
+    assert copy.copy(x).label == "x"
+
+
+@BOTH
+def test_models(duplicate):
+    model = MLP(2, [3, 1])
+    twin = duplicate(model)
+    assert twin([0.1, 0.2]).data == model([0.1, 0.2]).data
+    twin.parameters()[0].data += 1.0
+    assert twin.parameters()[0].data != model.parameters()[0].data
+
+
+class Parameter(Value):
+    def __init__(self, data, name):
+        super().__init__(data)
+        self.name = name
+
+
+@BOTH
+def test_subclasses(duplicate):
+    p = Parameter(2.0, "p")
+    p.grad = 5.0
+    twin = duplicate(p)
+    assert type(twin) is Parameter and (twin.data, twin.grad, twin.name) == (2.0, 5.0, "p")
+    q, square = duplicate([p, p * p])
+    assert square._prev == {q}
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
+def test_closures_are_refused(duplicate):
+    x = Value(1.0)
+    out = Value(2.0, (x,), "twice")
+    out._backward = lambda: None
+    with pytest.raises(TypeError, match="local gradients"):
+        duplicate(out)
+    with pytest.raises(TypeError, match="local gradients"):
+        copy.deepcopy(out + 1)

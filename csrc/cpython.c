@@ -585,9 +585,9 @@ static PyMethodDef pg_methods[PG_CALLABLES + 3] = {
 };
 
 static PyGetSetDef pg_getsets[] = {
-    {"data", pg_get_data, pg_set_data_of, "The value, a float64.", NULL},
+    {"data", pg_get_data, pg_set_data_of, NULL, NULL},
     {"grad", pg_get_grad, pg_set_grad_of,
-     "The gradient: what `backward` added up here, in the root's units by this value's.", NULL},
+     NULL, NULL},
     {"_backward", pg_get_closure, pg_set_closure, NULL, NULL},
     {"_attributes", pg_get_attributes, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -711,6 +711,8 @@ static PyObject *pg_verify(PyObject *module, PyObject *unused)
     return PyLong_FromLong(pg_check(pg_nodes));
 }
 
+static PyObject *pg_document(PyObject *module, PyObject *texts);
+
 static PyMethodDef pg_functions[PG_CALLABLES + 1];
 static PyMethodDef pg_module_methods[] = {
     {"live_nodes", pg_live, METH_NOARGS, NULL},
@@ -721,9 +723,33 @@ static PyMethodDef pg_module_methods[] = {
     {"mark_labelled", pg_mark_labelled, METH_O, NULL},
     {"kept_attributes", pg_kept_attributes, METH_O, NULL},
     {"on_new_attribute", pg_on_new_attribute, METH_O, NULL},
+    {"document", pg_document, METH_O, NULL},
     {"check", pg_verify, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
+
+/* Gives methods, attributes and functions their docstrings, by name. The texts live as long as the process. */
+static PyObject *pg_document(PyObject *module, PyObject *texts)
+{
+    PyObject *name, *text;
+    Py_ssize_t at = 0;
+    (void)module;
+    if (!PyDict_Check(texts)) return PyErr_Format(PyExc_TypeError, "expected a dict");
+    while (PyDict_Next(texts, &at, &name, &text)) {
+        const char *member = PyUnicode_AsUTF8(name), *doc = PyUnicode_AsUTF8(text);
+        int found = 0;
+        if (!member || !doc) return NULL;
+        for (PyMethodDef *method = pg_methods; method->ml_name; method++)
+            if (!strcmp(method->ml_name, member)) method->ml_doc = doc, found = 1;
+        for (PyMethodDef *function = pg_module_methods; function->ml_name; function++)
+            if (!strcmp(function->ml_name, member)) function->ml_doc = doc, found = 1;
+        for (PyGetSetDef *getset = pg_getsets; getset->name; getset++)
+            if (!strcmp(getset->name, member)) getset->doc = doc, found = 1;
+        if (!found) return PyErr_Format(PyExc_KeyError, "%s", member);
+        Py_INCREF(text);
+    }
+    Py_RETURN_NONE;
+}
 
 /* The methods of Value and the functions that the op table gives. */
 static void pg_fill_method_tables(void)

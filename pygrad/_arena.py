@@ -20,6 +20,7 @@ from typing import Any, Callable
 from weakref import ref
 
 from pygrad._cffi import ffi, lib
+from pygrad._docs import documented
 from pygrad._shared import Memory
 
 KEPT = 1 << 32  # set in a result whose operands' objects must be held
@@ -116,28 +117,16 @@ def release_buried() -> None:
                 del pinned[node]
 
 
+@documented
 def live_nodes() -> int:
-    """How many nodes are in use: those that an object or a graph still reaches.
-
-    >>> import pygrad
-    >>> before = pygrad.live_nodes()
-    >>> x = pygrad.Value(1.0)
-    >>> pygrad.live_nodes() - before
-    1
-    """
     release_buried()
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
     return lib.pg_live_nodes(arena)
 
 
+@documented
 def memory() -> Memory:
-    """The arena's memory. It grows by doubling and is used again, never given back.
-
-    >>> import pygrad
-    >>> pygrad.memory().bytes / pygrad.memory().nodes < 48
-    True
-    """
     return Memory(lib.pg_bytes(arena), lib.pg_capacity(arena))
 
 

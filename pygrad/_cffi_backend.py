@@ -9,6 +9,7 @@ from weakref import ref
 from pygrad import _arena as store
 from pygrad._arena import KEPT, arena, buried, live_nodes, memory
 from pygrad._cffi import ffi, lib
+from pygrad._docs import DOCS, documented
 from pygrad._shared import (
     KINDS,
     Attribute,
@@ -251,26 +252,7 @@ def _unary(op: Op, name: str) -> Callable[[Value], Value]:
 
 
 class Value(_Node):
-    """A number that remembers how it was computed.
-
-    ``data`` is the number, ``grad`` the derivative of the last root that `backward` was called on with
-    respect to it; both are float64 and can be assigned.
-
-    >>> x, y = Value(2.0), Value(-3.0)
-    >>> z = x * y + x ** 2
-    >>> z.backward()
-    >>> z, x.grad, y.grad
-    (Value(data=-2.0), 1.0, 2.0)
-
-    A custom operation gives its value, its operands and either local gradients or a name, in which case
-    the step is assigned afterwards, as a closure: ``out._backward = step``.
-
-    >>> Value(8.0, (x,), (12.0,))  # x ** 3 and its derivative
-    Value(data=8.0)
-
-    Raises TypeError where data, an operand or a local gradient is not what it should be, and ValueError
-    where there is not one local gradient for each operand.
-    """
+    __doc__ = DOCS["Value"]
 
     __slots__ = ()
 
@@ -309,16 +291,16 @@ class Value(_Node):
             pass  # __init__ refused its arguments
 
     @property
+    @documented
     def data(self) -> float:
-        """The value, a float64."""
         try:
             return store.data_view[self._node]
         except ValueError:  # the arrays are just being moved
             return lib.pg_data(arena, self._node)
 
     @property
+    @documented
     def grad(self) -> float:
-        """The gradient: what `backward` added up here, in the root's units by this value's."""
         try:
             return store.grad_view[self._node]
         except ValueError:
@@ -342,12 +324,8 @@ class Value(_Node):
                 setattr(Value, name, Attribute(name, _constants, _others))
             object.__setattr__(self, name, value)
 
+    @documented
     def backward(self) -> None:
-        """Run the chain rule from here: set this grad to 1.0 and add to the grad of every node it was
-        computed from. A second call adds again; a training loop sets ``p.grad = 0.0`` in between.
-
-        What a closure raises is passed on; the grads above it are written by then, those below are not.
-        """
         waiting = lib.pg_backward(arena, self._node)
         if waiting:
             _run_host_steps(waiting)
@@ -357,18 +335,18 @@ class Value(_Node):
         held = getattr(self, "_held", None)
         return held.closure if held is not None and held.closure is not None else self._step
 
+    @documented
     def _step(self) -> None:
-        """This one node's step of the reverse pass, from its present grad."""
         lib.pg_step(arena, self._node)
 
     @property
+    @documented
     def _prev(self) -> set[Value]:
-        """The set of operands: the very objects, while somebody holds them."""
         return set(operands(self))
 
     @property
+    @documented
     def _op(self) -> str:
-        """The operation's symbol, '' for a leaf; a power shows its exponent, as in '**2'."""
         node = self._node
         symbol = store.text(lib.pg_symbol(arena, node))
         if _BY_CODE[lib.pg_op_of(arena, node)].kind != "scalar":
@@ -424,8 +402,8 @@ def _record_custom(data: float, operands: tuple, op: Any) -> int:
     return store.record(lib.pg_custom, data, len(nodes), nodes, local, ffi.NULL)
 
 
+@documented
 def operands(value: Value) -> list[Value]:
-    """A node's operands in order, a repeated one as often as it was used."""
     node, room = value._node, 2
     while True:
         nodes = ffi.new("pg_node[]", room)

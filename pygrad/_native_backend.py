@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pygrad import _native
+from pygrad._docs import DOCS, documented
 from pygrad._native import (
     Value,
     adam,
@@ -28,6 +29,7 @@ OPS = {
 }
 
 
+@documented
 def memory() -> Memory:
     return Memory(*_native.memory())
 
@@ -60,9 +62,13 @@ def _equip() -> None:
     def prev(self: Value) -> set[Value]:
         return set(operands(self))
 
+    Value.__doc__ = DOCS["Value"]
+    _native.document(
+        {name: text for name, text in DOCS.items() if name not in ("Value", "_op", "_prev", "memory")}
+    )
     Value.__repr__ = represent
-    Value._op = property(shown_op)
-    Value._prev = property(prev)
+    Value._op = property(shown_op, doc=DOCS["_op"])
+    Value._prev = property(prev, doc=DOCS["_prev"])
     add_attribute("label")
     _native.on_new_attribute(add_attribute)
 

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, SupportsFloat, SupportsIndex, Union
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
-Number = Union[SupportsFloat, SupportsIndex]
+Number = SupportsFloat | SupportsIndex
 
 class Op(NamedTuple):
     code: int

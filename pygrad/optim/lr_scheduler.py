@@ -46,9 +46,11 @@ class Schedule:
         self.optimizer.lr = self.base_lr * self.factor(self.last_epoch)
 
     def state_dict(self) -> dict[str, float]:
+        """Where the schedule is, as plain numbers."""
         return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from what `state_dict` returned."""
         self.base_lr, self.last_epoch = state["base_lr"], int(state["last_epoch"])
         self._apply()
 

@@ -1,24 +1,82 @@
-"""Each program in examples/ runs."""
+"""Each program in examples/ runs, and finds what it sets out to find."""
 
+from __future__ import annotations
+
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.py"))
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_example(path):
-    result = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout
+@pytest.fixture
+def run_example(tmp_path):
+    """Runs an example in a directory of its own and returns what it prints."""
+
+    def run(name, *arguments):
+        result = subprocess.run(
+            [sys.executable, str(EXAMPLES / name), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run
 
 
-def test_the_custom_operations_agree_with_the_exact_gradients():
-    path = next(path for path in EXAMPLES if path.name == "custom_operation.py")
-    lines = subprocess.run([sys.executable, str(path)], capture_output=True, text=True).stdout.splitlines()
-    for line in lines[1:]:
+def test_walkthrough(run_example):
+    printed = run_example("walkthrough.py")
+    assert "loss = 2.5, d loss / d w1 = 1.0, d loss / d w2 = -2.0" in printed
+    assert printed.endswith("w1 = 1.0000, w2 = 4.9999\n")
+
+
+def test_custom_operations_agree_with_the_exact_gradients(run_example):
+    for line in run_example("custom_operation.py").splitlines()[1:]:
         ours, exact = line.split(" = ")[1].split(", exactly ")
         assert ours == exact
+
+
+def test_pendulum(run_example):
+    fitted, true = re.search(
+        r"fitted length (\S+) m, true length (\S+) m", run_example("pendulum.py")
+    ).groups()
+    assert abs(float(fitted) - float(true)) < 0.01
+
+
+def test_two_moons(run_example, tmp_path):
+    pytest.importorskip("matplotlib")
+    printed = run_example("two_moons.py", "--steps", "41", "--output", "moons.png")
+    right = [int(n) for n in re.findall(r"(\d+) of 100 right", printed)]
+    assert right[-1] > 90 > right[0]
+    assert (tmp_path / "moons.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_character_gpt(run_example):
+    pytest.importorskip("names")
+    pytest.importorskip("rich")
+    printed = run_example("character_gpt.py", "--steps", "200", "--samples", "5")
+    first, last = map(float, re.search(r"loss: (\S+) at first, (\S+) in the end", printed).groups())
+    assert last < first
+    assert len(printed.split("in the end\n")[1].splitlines()) == 5
+
+
+def test_notebook(tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("graphviz")
+    notebook = nbformat.read(EXAMPLES / "walkthrough.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert outputs[0]["data"]["text/plain"] == "Value(data=2.5)"
+    assert outputs[1]["data"]["text/plain"] == "(1.0, -2.0)"
+
+
+def test_all_examples_are_tested():
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert all(path.name in text for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb"))

@@ -1,7 +1,7 @@
 """A character GPT learns first names and makes up new ones.
 
-One layer, 16 wide, 4 heads: about 4,000 scalars, each a Value. The names are those of the US census of 1990, as the
-package `names` carries them.
+One layer, 16 wide, 4 heads: about 4,000 scalars, each a Value. The names are those of the US census of 1990,
+as the package `names` carries them.
 
     pip install names rich
     python examples/character_gpt.py [--steps 1500] [--samples 20]
@@ -58,7 +58,7 @@ class GPT:
         return [p for weights in vars(self).values() for row in weights for p in row]
 
     def __call__(self, token, place, past):
-        """The logits of the next token; `past` holds the keys and values of those before, and grows by one."""
+        """The logits of the next token; `past` has the keys and values so far, and grows by one."""
         x = [t + p for t, p in zip(self.token[token], self.place[place])]
         x = [a + b for a, b in zip(x, self.attend(normalize(x), past))]
         hidden = [h.relu() for h in linear(self.expand, normalize(x))]

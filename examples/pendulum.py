@@ -1,7 +1,7 @@
 """The length of a pendulum, from noisy measurements of its angle.
 
-The swing is integrated step by step in plain scalar Python, which neither knows nor cares that the length is a
-Value: the gradient goes through two thousand steps of the integrator.
+The swing is integrated step by step in plain scalar Python, which neither knows nor cares that the length is
+a Value: the gradient goes through 400 steps of the integrator.
 
     python examples/pendulum.py
 """
@@ -45,9 +45,7 @@ def main(true_length=1.35, seconds=4.0, noise=0.05) -> None:
         loss.backward()
         optimizer.step()
         if iteration % 30 == 0:
-            print(
-                f"iteration {iteration:3}: length {length.data:.4f} m, mean square error {loss.data:.5f} rad^2"
-            )
+            print(f"iteration {iteration:3}: length {length.data:.4f} m, squared error {loss.data:.5f} rad^2")
     print(f"fitted length {length.data:.4f} m, true length {true_length} m")
 
 

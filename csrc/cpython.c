@@ -552,11 +552,12 @@ static PG_NOINLINE PyObject *pg_run_host_steps(pg_pass *pass)
         Py_XDECREF(value);
         if (!done) {
             pg_end_pass(pass);
-            return NULL;
+            break;
         }
         pass = pg_run_pass(pass);
     }
-    Py_RETURN_NONE;
+    if (pg_nodes->freed) pg_forget_freed();     /* the pass held the root, perhaps the last to do so */
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *pg_value_backward(PyObject *self, PyObject *unused)

@@ -80,6 +80,7 @@ double *pg_local_gradients(PyObject *gradients, Py_ssize_t count);
 int pg_required_number(PyObject *object, const char *what, double *number);
 
 PyObject *pg_value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords);
+void pg_forget_freed(void);
 void pg_value_dealloc(PyObject *self);
 int pg_value_traverse(PyObject *self, visitproc visit, void *arg);
 int pg_value_clear(PyObject *self);

@@ -69,7 +69,7 @@ int pg_required_number(PyObject *object, const char *what, double *number)
 /* -- nodes let go of --------------------------------------------------------------------------------- */
 
 /* Nodes with something stored under their number have been freed: forget what was stored. */
-static PG_NOINLINE void pg_forget_freed(void)
+PG_NOINLINE void pg_forget_freed(void)
 {
     pg_node node = 0;
     pg_value *owned = NULL;

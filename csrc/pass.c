@@ -163,6 +163,7 @@ pg_pass *pg_start_pass(pg_arena *arena, pg_node root)
         return (pg_pass *)&pg_pass_without_memory;
     }
     arena->grad[root] = 1.0;
+    pass->root = root;
     pass->word = root >> 6;
     pass->rest = (uint64_t)1 << (root & 63);
     return pg_run_pass(pass);
@@ -170,7 +171,12 @@ pg_pass *pg_start_pass(pg_arena *arena, pg_node root)
 
 pg_pass *pg_run_pass(pg_pass *pass)
 {
-    if (pass->arena->hooked_leaves ? pg_walk(pass, 1) : pg_walk(pass, 0)) return pass;
+    pg_arena *arena = pass->arena;
+    if (arena->hooked_leaves ? pg_walk(pass, 1) : pg_walk(pass, 0)) {
+        if (!pass->holds_root) arena->rec[pass->root].refs++;
+        pass->holds_root = 1;
+        return pass;
+    }
     pg_end_pass(pass);
     return NULL;
 }
@@ -182,6 +188,8 @@ void pg_end_pass(pg_pass *pass)
         pass->marks.level[0][word] = 0;
         pg_bits_lower(&pass->marks, (uint32_t)word);
     }
+    if (pass->holds_root) pg_unref(arena, pass->root);
+    pass->holds_root = 0;
     if (arena->idle && arena->idle->marks.indices >= pass->marks.indices) pg_pass_free(pass);
     else {
         if (arena->idle) pg_pass_free(arena->idle);

@@ -9,6 +9,8 @@ struct pg_pass {
     pg_bits marks;          /* reached, not yet run; empty between passes */
     uint64_t word;          /* where a waiting pass goes on: this word of level 0, */
     uint64_t rest;          /* of which these nodes are left */
+    pg_node root;
+    int holds_root;         /* while it waits, as the host may let go of the root then */
     pg_result node;         /* whose step the host is to run, or a negative status */
 };
 

@@ -116,7 +116,7 @@ pg_node pg_next_freed(pg_arena *arena, pg_node done);   /* done: the one before 
 
 /* The reverse pass: sets root's grad to 1 and adds to every other reached grad. NULL when it is done;
  * otherwise it waits: pg_pass_node says for which node's step, or is a negative status. After the
- * step call pg_pass_resume, or pg_pass_abandon. The host keeps the root referenced meanwhile. */
+ * step call pg_pass_resume, or pg_pass_abandon. It holds the root meanwhile. */
 pg_pass *pg_backward(pg_arena *arena, pg_node root);
 pg_result pg_pass_node(pg_pass *pass);
 pg_pass *pg_pass_resume(pg_pass *pass);

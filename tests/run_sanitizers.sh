@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The C tests and the Python suite, on both backends, under the address and undefined-behaviour sanitizers; the C
+# tests under valgrind too, where it is installed. From the top of the checkout:
+#
+#     tests/run_sanitizers.sh [PYTHON] [pytest arguments]
+#
+# PYTHON (default: .venv/bin/python) must have the package's test requirements and setuptools.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python=${1:-$top/.venv/bin/python}
+shift || true
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+flags=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+
+library=("$top"/csrc/{arena,graph,pass,optim}.c)
+echo "== the C tests under the sanitizers, with leak checking"
+gcc -std=c11 "${flags[@]}" -I"$top/csrc" -o "$work/plain" "$top/tests/c/test_library.c" "${library[@]}" -lm
+ASAN_OPTIONS=detect_leaks=1 "$work/plain"
+
+if command -v valgrind >/dev/null; then
+    echo "== the C tests under valgrind"
+    gcc -std=c11 -g -O1 -I"$top/csrc" -o "$work/valgrind" "$top/tests/c/test_library.c" "${library[@]}" -lm
+    valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all "$work/valgrind"
+else
+    echo "== valgrind is not installed: skipped"
+fi
+
+if command -v clang >/dev/null && clang -fsanitize=fuzzer -x c -o "$work/probe" - 2>/dev/null \
+    <<<'#include <stddef.h>
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) { return data && size > 1u << 30; }'; then
+    echo "== random lives of an arena, by libFuzzer"
+    clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I"$top/csrc" \
+        -o "$work/fuzz" "$top/tests/c/fuzz_library.c" "${library[@]}" -lm
+    "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=400 -verbosity=0 -print_final_stats=1
+else
+    echo "== clang has no libFuzzer here: skipped"
+fi
+
+echo "== the Python suite under the sanitizers"
+cp -r "$top"/{csrc,pygrad,tests,examples,benchmarks,setup.py,pyproject.toml,README.md} "$work"
+rm -f "$work"/pygrad/*.so
+cd "$work"
+CFLAGS="${flags[*]}" LDFLAGS="-fsanitize=address,undefined" "$python" setup.py -q build_ext --inplace >build.log 2>&1 ||
+    { tail -n 20 build.log; exit 1; }
+# Python itself leaks by design, so leaks are looked for in the C tests only. What does not run under a preloaded
+# sanitizer is left out: programs that limit their memory, and those that start compilers or other tools.
+export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PYTHONPATH="$work"
+for backend in native cffi; do
+    echo "-- $backend"
+    PYGRAD_BACKEND=$backend "$python" -m pytest -q -p no:cacheprovider tests \
+        --ignore tests/test_c_library.py --ignore tests/test_bench.py --ignore tests/test_types.py \
+        --ignore tests/test_examples.py -m "not unsanitized" "$@"
+done

@@ -450,6 +450,12 @@ def restore(
     return _finish(lib.pg_restore(arena, *arguments), lib.pg_restore, arguments, operands)
 
 
+def check() -> int:
+    """For tests: 0, or the number of the arena's first invariant found broken."""
+    store.release_buried()
+    return int(lib.pg_check(arena))
+
+
 def zero_graph(root: Value) -> None:
     status = lib.pg_zero_graph(arena, root._node)
     if status:
@@ -546,6 +552,7 @@ __all__ = [
     "Value",
     "adam",
     "backend",
+    "check",
     "describe",
     "functions",
     "live_nodes",

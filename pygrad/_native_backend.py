@@ -9,6 +9,7 @@ from pygrad._docs import DOCS, documented
 from pygrad._native import (
     Value,
     adam,
+    check,
     functions,
     labels,
     live_nodes,
@@ -80,6 +81,7 @@ __all__ = [
     "Value",
     "adam",
     "backend",
+    "check",
     "describe",
     "functions",
     "live_nodes",

@@ -42,12 +42,19 @@ def _record(value: Value, below: tuple[Value, ...]) -> tuple[Any, ...]:
             f"a Value with a closure in _backward ({value!r}) can't be copied or pickled: the copy's "
             "closure would change the original. Use local gradients: Value(data, operands, gradients)"
         )
-    attributes = {**d.attributes, **getattr(value, "__dict__", {})} or None
     kind = type(value) if type(value) is not Value else None
-    record = (_NAMES[d.op], value.data, value.grad, below, d.exponent, d.symbol, d.local, attributes, kind)
-    if record[4:] == (None, "", None, None, None):
-        return record[:4]
-    return record
+    record = (_NAMES[d.op], value.data, value.grad, below, d.exponent, d.symbol, d.local, kind)
+    return record[:4] if record[4:] == (None, "", None, None) else record
+
+
+def _attributes(value: Value) -> dict[str, Any] | None:
+    """What a user has set on it. Apart from the record, as it may lead back to the value."""
+    return {**engine.describe(value).attributes, **getattr(value, "__dict__", {})} or None
+
+
+def _set_attributes(self: Value, attributes: dict[str, Any] | None) -> None:
+    for name, attribute in (attributes or {}).items():
+        setattr(self, name, attribute)
 
 
 def rebuild(
@@ -58,7 +65,6 @@ def rebuild(
     exponent: float | None = None,
     symbol: str = "",
     local: tuple[float, ...] | None = None,
-    attributes: dict[str, Any] | None = None,
     kind: type | None = None,
 ) -> Value:
     """A node from its record."""
@@ -70,24 +76,24 @@ def rebuild(
         value = kind.__new__(kind)
         Value.__init__(value, data, below, symbol if local is None else local)
         value.grad = grad
-    for name, attribute in (attributes or {}).items():
-        setattr(value, name, attribute)
     return value  # type: ignore[no-any-return]
 
 
 def _copy(self: Value) -> Value:
     """A new node with the same numbers and the same operands."""
-    return rebuild(*_record(self, tuple(operands(self))))
+    twin = rebuild(*_record(self, tuple(operands(self))))
+    _set_attributes(twin, _attributes(self))
+    return twin
 
 
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
     """A copy of the whole graph below."""
-    for value in topological(self, memo):
-        record = list(_record(value, tuple(memo[id(operand)] for operand in operands(value))))
-        if len(record) > 7:
-            record[7] = copy.deepcopy(record[7], memo)
-        memo[id(value)] = rebuild(*record)
+    order = topological(self, memo)
+    for value in order:
+        memo[id(value)] = rebuild(*_record(value, tuple(memo[id(operand)] for operand in operands(value))))
         memo.setdefault(id(memo), []).append(value)  # the copy module's way: no other object gets its id
+    for value in order:
+        _set_attributes(memo[id(value)], copy.deepcopy(_attributes(value), memo))
     return memo[id(self)]  # type: ignore[no-any-return]
 
 
@@ -111,16 +117,17 @@ _pickling: WeakSet[_Below] = WeakSet()  # alive as long as the memo of the pickl
 
 def _reduce(self: Value, protocol: Any) -> tuple[Any, ...]:
     below = operands(self)
-    record = _record(self, tuple(below))
+    record, attributes = _record(self, tuple(below)), _attributes(self)
     if not below or any(id(self) in ahead.ids for ahead in _pickling):
-        return rebuild, record
+        return rebuild, record, attributes
     ahead = _Below(topological(self)[:-1])
     _pickling.add(ahead)
-    return _rebuild_root, (ahead, record)
+    return _rebuild_root, (ahead, record), attributes
 
 
 def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
     return rebuild(*record)
 
 
-Value.__copy__, Value.__deepcopy__, Value.__reduce_ex__ = _copy, _deepcopy, _reduce
+Value.__copy__, Value.__deepcopy__ = _copy, _deepcopy
+Value.__reduce_ex__, Value.__setstate__ = _reduce, _set_attributes

@@ -1,0 +1,340 @@
+"""Python that re-enters, raises, interrupts, or runs out of room: nothing crashes, nothing is lost."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import threading
+
+import pytest
+
+import pygrad
+from pygrad import Value
+from pygrad.value import engine
+
+ON_CPYTHON = pytest.mark.skipif(sys.implementation.name != "cpython", reason="needs CPython")
+
+
+def custom(x, step):
+    out = Value(x.data, (x,), "custom")
+    out._backward = lambda: step(out)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def sound():
+    yield
+    gc.collect()
+    assert engine.check() == 0
+
+
+def test_closures_that_record_and_call_backward(no_leak):
+    x = Value(2.0)
+
+    def step(out):
+        hoard = [x * k for k in range(5000)]  # makes the arena grow within the pass
+        hoard[-1].backward()
+        inner = x * 2
+        inner.backward()
+        out.grad = 1.0
+
+    end = custom(x, step) * 3
+    end.backward()
+    assert end.data == 6.0 and end.grad == 1.0
+
+
+def test_an_exception_leaves_the_arena_usable(no_leak):
+    x = Value(2.0)
+
+    def step(out):
+        raise LookupError("on purpose")
+
+    middle = custom(x * 1.0, step)
+    top = middle * 3.0
+    with pytest.raises(LookupError, match="on purpose"):
+        (top + x).backward()
+    assert (top.grad, middle.grad) == (1.0, 3.0)  # written above the closure, not below it
+    y = x * x
+    x.grad = 0.0
+    y.backward()
+    assert x.grad == 4.0
+
+
+def test_a_closure_that_takes_its_root_away(no_leak):
+    x = Value(2.0)
+    roots = []
+
+    def step(out):
+        roots.clear()
+        gc.collect()
+        [Value(float(i)) for i in range(100)]
+        x.grad += out.grad
+
+    roots.append(custom(x * 1.0, step) * 3.0)
+    roots[0].backward()
+    assert x.grad == 3.0
+
+
+def test_init_again_within_the_pass(no_leak):
+    x = Value(2.0)
+    root = custom(x, lambda out: root.__init__(7.0)) * 1.0
+    root.backward()
+    assert root.data == 7.0 and root._op == ""
+
+
+def test_finalizers_and_weak_references_that_come_back():
+    import weakref
+
+    class Loud(Value):
+        def __del__(self):
+            results.append((Value(1.0) + 2.0).data)
+            Value(5.0).backward()
+
+    results = []
+    x = Loud(1.0)
+    y = x * 2
+    reference = weakref.ref(y, lambda _: results.append((Value(4.0) * 2).data))
+    del x, y
+    gc.collect()
+    pygrad.live_nodes()
+    assert reference() is None and sorted(results) == [3.0, 8.0]
+
+
+def test_float_and_hash_that_come_back():
+    class Number:
+        def __float__(self):
+            (Value(1.0) * 2).backward()
+            gc.collect()
+            return 3.0
+
+    class Hashed(Value):
+        def __hash__(self):
+            return int((Value(2.0) + 1).data)
+
+        def __eq__(self, other):
+            return self is other
+
+    v = Value(2.0)
+    assert (v * Number()).data == 6.0 and pygrad.sum([v, Number()]).data == 5.0
+    assert (Hashed(1.0) + Hashed(2.0))._prev
+
+
+def test_a_list_that_changes_while_it_is_read():
+    xs = [Value(1.0), Value(2.0)]
+
+    class Number:
+        def __float__(self):
+            xs.clear()
+            gc.collect()
+            return 3.0
+
+    for call in (
+        lambda: pygrad.dot(xs, [Number(), 1.0]),
+        lambda: pygrad.sum(xs.append(Number()) or xs),
+    ):
+        xs[:] = [Value(1.0), Value(2.0)]
+        try:
+            result = call()
+        except ValueError:
+            continue  # the lists are of unequal length by then
+        assert isinstance(result, Value)
+
+
+@ON_CPYTHON
+def test_an_interrupt_in_a_long_pass():
+    if not hasattr(signal, "raise_signal") or threading.current_thread() is not threading.main_thread():
+        pytest.skip("needs signals")
+    x = Value(1.0)
+    out, calls = x, []
+
+    def step(o):
+        calls.append(1)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    for _ in range(50):
+        out = custom(out, step)
+    with pytest.raises(KeyboardInterrupt):
+        out.backward()
+    assert 3 <= len(calls) < 50
+
+
+def test_a_low_recursion_limit(run_python):
+    program = """
+import sys, gc
+from pygrad import Value, operands
+x = out = Value(1.0)
+held = []
+for i in range(20000):
+    out = out * 1.0 + x
+    if i % 100 == 0:
+        held.append(out)
+        step = out._backward
+        out._backward = lambda step=step: step()
+sys.setrecursionlimit(50)
+out.backward()
+print(x.grad)
+del out, held
+gc.collect()
+"""
+    assert run_python(program) == "20001.0\n"
+
+
+def test_gc_frozen_and_disabled(no_leak):
+    x = Value(1.0)
+    try:
+        gc.disable()
+        gc.freeze() if hasattr(gc, "freeze") else None
+        out = custom(x * 2.0, lambda o: None) + x
+        out.backward()
+        assert out._prev and x.grad == 1.0
+    finally:
+        gc.unfreeze() if hasattr(gc, "unfreeze") else None
+        gc.enable()
+
+
+def test_overlapping_passes_of_two_threads():
+    x = Value(1.0)
+    shared = x
+    for _ in range(1000):
+        shared = shared + x
+    errors = []
+
+    def work():
+        try:
+            for _ in range(200):
+                (shared * 2.0).backward()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors and engine.check() == 0
+
+
+def test_a_pass_beside_threads_that_record():
+    x = deep = Value(1.0)
+    for _ in range(300_000):
+        deep = deep * 1.0
+    stop, sums = threading.Event(), []
+
+    def record():
+        while not stop.is_set():
+            a = Value(3.0)
+            b = a * a
+            b.backward()
+            sums.append(a.grad)
+
+    threads = [threading.Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        x.grad = 0.0
+        deep.backward()
+        assert x.grad != 0.0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(sums) == {6.0}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "graph = sum([Value(1.0) * 2 for _ in range(1000)], Value(0.0))",
+        "v = Value(1.0); out = Value(2.0, (v,), 'f'); out._backward = lambda: out; v.partner = out",
+        """
+import threading
+x = Value(1.0)
+def work():
+    while True:
+        (x * 2.0).backward()
+threading.Thread(target=work, daemon=True).start()
+""",
+        """
+class Late:
+    def __del__(self):
+        Value(1.0).backward()
+keep = Late()
+keep.itself = keep
+""",
+    ],
+)
+def test_the_interpreter_ends_in_silence(program):
+    import os
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from pygrad import Value\n" + program],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@ON_CPYTHON
+def test_another_interpreter(run_python):
+    """It works there, or the import says why not."""
+    program = """
+try:
+    import _interpreters as interpreters
+    run = interpreters.exec
+    made = interpreters.create("legacy")
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    run = interpreters.run_string
+    made = interpreters.create()
+import pygrad
+text = '''
+try:
+    import pygrad
+    v = pygrad.Value(2.0)
+    (v * v).backward()
+    print("works", v.grad)
+except ImportError as error:
+    print("refused", "interpreter" in str(error))
+'''
+result = run(made, text)
+v = pygrad.Value(3.0)
+(v * v).backward()
+print(v.grad)
+"""
+    lines = run_python(program).splitlines()
+    assert lines[0] in ("works 4.0", "refused True") and lines[1] == "6.0"
+
+
+# -- no room -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.unsanitized
+def test_no_memory(run_python):
+    """Under a limit on the address space: a MemoryError, all that was there stays, and it goes on."""
+    pytest.importorskip("resource")
+    program = """
+import resource
+from pygrad import Value, live_nodes
+from pygrad.value import engine
+x = Value(2.0)
+kept = x * x
+free, hard = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (600 * 2**20, hard))
+try:
+    hoard = x
+    for _ in range(10**9):
+        hoard = hoard + x
+except MemoryError as error:
+    failed = True
+before = live_nodes()
+kept.backward()
+hoard = None
+again = x * 3.0
+print(failed, x.grad, kept.data, before > 1000, again.data, live_nodes())
+resource.setrlimit(resource.RLIMIT_AS, (free, hard))
+print(engine.check())
+"""
+    assert run_python(program) == "True 4.0 4.0 True 6.0 4\n0\n"

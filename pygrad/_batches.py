@@ -1,10 +1,10 @@
 """How the cffi backend learns which objects are gone where nothing counts references, as on PyPy.
 
-A finalizer for each result would cost more than recording it, and a list of weak references nearly half that, as
-the collector must copy them. So objects are made in batches: each refers to its batch, the batch to weak
-references to its objects, and from here there is one weak reference to the batch. Results mostly die together.
-Then so does their batch, with its weak references, and the collector has nothing to copy; where one of them
-lives on, the batch does, and says which.
+A finalizer for each result would cost more than recording it, and a list of weak references nearly half of
+that, as the collector must copy them. So objects are made in batches: each refers to its batch, the batch to
+weak references to its objects, and from here there is one weak reference to the batch. Results mostly die
+together. Then so does their batch, with its weak references, and the collector has nothing to copy; where one
+of them lives on, the batch does, and says which.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _lock = threading.Lock()
 
 
 def watch(value: Any, node: int) -> _Batch:
-    """From now on `sweep` finds that this object, which holds a reference to the node, is gone. The object must
-    refer to what this returns."""
+    """From now on `sweep` finds that this object, which holds a reference to the node, is gone. The object
+    must refer to what this returns."""
     batch = _current
     batch.objects.append(ref(value))  # before its node: who sees the node sees the object
     batch.nodes.append(node)

@@ -1,7 +1,7 @@
 """Runs the tests once on each backend that the installed pygrad has.
 
-``python tests/run_on_backends.py [--expect native,cffi] [pytest's arguments]``; with ``--expect`` it fails where
-another set of backends is there. pytest starts in this folder, so that no package beside the tests is imported.
+``python tests/run_on_backends.py [--expect native,cffi] [pytest's arguments]``; with ``--expect`` it fails
+where other backends are there. pytest starts in this folder, so no package beside the tests is imported.
 """
 
 import argparse

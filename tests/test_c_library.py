@@ -14,7 +14,7 @@ SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="no C compiler"),
-    pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="the library's source, csrc/, is not beside the tests"),
+    pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="csrc/ is not beside the tests"),
 ]
 
 

@@ -13,7 +13,7 @@ import pygrad
 def live_nodes():
     """What pygrad.live_nodes() says; where no references are counted, as on PyPy, after collections."""
     if sys.implementation.name != "cpython":
-        for _ in range(3):  # what a first one frees may be the last that held more
+        for _ in range(2):  # what a first one frees may be the last that held more
             gc.collect()
             pygrad.live_nodes()
     return pygrad.live_nodes()

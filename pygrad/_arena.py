@@ -5,7 +5,8 @@ Three things here are for speed, since each call into C costs several times a Py
 - ``data`` and ``grad`` are read through memory views. `make_room` alone moves the arrays; it releases the
   views first, and a reader that meets a released view asks C instead (see ``Value.data``).
 - A dead object's node number is put on a list, `buried`, and the numbers are handed to C in one call
-  when the arena is full, or when somebody counts.
+  when the arena is full, or when somebody counts. Where no references are counted `_batches` says
+  which objects are dead.
 - The object of a node is looked up (``_prev`` needs it) in `objects`, a table that is begun when first
   asked for: see `find_object`.
 """
@@ -19,6 +20,7 @@ import threading
 from typing import Any, Callable
 from weakref import ref
 
+from pygrad import _batches
 from pygrad._cffi import ffi, lib
 from pygrad._docs import documented
 from pygrad._shared import Memory
@@ -61,10 +63,13 @@ def _open_views() -> None:
 def make_room(grow: bool) -> None:
     """Release what is dead and, where that is not a quarter of the arena or `grow` says so, double it."""
     with lock:
-        release_buried()
         capacity = lib.pg_capacity(arena)
-        if not grow and lib.pg_live_nodes(arena) <= capacity - capacity // 4:
-            return
+        for everything in (False,) if _batches.COUNTED else (False, True):
+            if not _batches.COUNTED:
+                _batches.sweep(buried, everything)
+            release_buried()
+            if not grow and lib.pg_live_nodes(arena) <= capacity - capacity // 4:
+                return
         collecting = gc.isenabled()
         gc.disable()  # a finalizer that recorded while the views are closed would be slow, or grow again
         data_view.release()
@@ -119,6 +124,8 @@ def release_buried() -> None:
 
 @documented
 def live_nodes() -> int:
+    if not _batches.COUNTED:
+        _batches.sweep(buried, everything=True)
     release_buried()
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
@@ -142,7 +149,7 @@ def track(kind: type) -> None:
     global tracking
     tracking = True
     with lock:
-        for thing in gc.get_objects():
+        for thing in gc.get_objects() if _batches.COUNTED else _batches.objects():
             if issubclass(type(thing), kind):
                 node = getattr(thing, "_node", 0)
                 if node:

@@ -8,6 +8,7 @@ from weakref import ref
 
 from pygrad import _arena as store
 from pygrad._arena import KEPT, arena, buried, live_nodes, memory
+from pygrad._batches import COUNTED, watch
 from pygrad._cffi import ffi, lib
 from pygrad._docs import DOCS, documented
 from pygrad._shared import (
@@ -53,7 +54,7 @@ class _Node:
     """A Value in the making. Not having ``Value.__setattr__``, it is filled at full speed; then its
     class is set."""
 
-    __slots__ = ("__weakref__", "_held", "_node")
+    __slots__ = ("__weakref__", "_held", "_node") if COUNTED else ("__weakref__", "_batch", "_held", "_node")
 
     _node: int
     _held: _Held
@@ -62,13 +63,22 @@ class _Node:
 _get_node = _Node.__dict__["_node"].__get__
 _set_node = _Node.__dict__["_node"].__set__
 _set_held = _Node.__dict__["_held"].__set__
+_set_batch = None if COUNTED else _Node.__dict__["_batch"].__set__
+
+#: Results below this number are wrapped in line. PyPy compiles the call of `_finish` into line by itself.
+PLAIN = KEPT if COUNTED else 0
 
 
 def _wrap(node: int) -> Value:
     """A new object for a reference to a node."""
-    out = _Node()
-    out._node = node
-    out.__class__ = Value
+    if COUNTED:
+        out = _Node()
+        out._node = node
+        out.__class__ = Value
+    else:  # there assigning a class is slow, and brings no finalizer
+        out = object.__new__(Value)
+        _set_node(out, node)
+        _set_batch(out, watch(out, node))
     if store.tracking:
         store.objects[node] = ref(out)
     return out  # type: ignore[return-value]
@@ -162,7 +172,7 @@ def _binary(op: Op, name: str) -> Callable[[Value, Any], Value]:
             node = right(arena, code, self._node, other)
         else:
             return slow(self, other)
-        if not 0 < node < KEPT:
+        if not 0 < node < PLAIN:
             call = record if kind is Value else right
             return _finish(
                 node, call, (code, self._node, other._node if kind is Value else other), (self, other)
@@ -197,7 +207,7 @@ def _reflected(op: Op, name: str) -> Callable[[Value, Any], Value]:
             if other is NotImplemented:
                 return NotImplemented
         node = left(arena, code, other, self._node)
-        if not 0 < node < KEPT:
+        if not 0 < node < PLAIN:
             return _finish(node, left, (code, other, self._node), (self,))
         out = _Node()
         out._node = node
@@ -224,7 +234,7 @@ def _power(scalar: Op, binary: Op) -> Callable[[Value, Any], Value]:
         else:
             integral = kind is int
         node = record(arena, code, self._node, other, integral)
-        if not 0 < node < KEPT:
+        if not 0 < node < PLAIN:
             return _finish(node, record, (code, self._node, other, integral), (self,))
         out = _Node()
         out._node = node
@@ -241,7 +251,7 @@ def _unary(op: Op, name: str) -> Callable[[Value], Value]:
 
     def method(self: Value) -> Value:
         node = record(arena, code, self._node)
-        if not 0 < node < KEPT:
+        if not 0 < node < PLAIN:
             return _finish(node, record, (code, self._node), (self,))
         return _wrap(node)
 
@@ -269,11 +279,14 @@ class Value(_Node):
             node = _record_custom(data, operands, _op)
         else:
             node = store.record(lib.pg_leaf, data)
-        try:
-            buried.append(_get_node(self))  # __init__ called once more makes a new node
-        except AttributeError:
-            pass
+        if COUNTED:
+            try:
+                buried.append(_get_node(self))  # __init__ called once more makes a new node
+            except AttributeError:
+                pass
         _set_node(self, node & (KEPT - 1))
+        if not COUNTED:
+            _set_batch(self, watch(self, node & (KEPT - 1)))
         if store.tracking:
             store.objects[self._node] = ref(self)
         if node >= KEPT:
@@ -284,11 +297,13 @@ class Value(_Node):
         if label:
             self.label = label
 
-    def __del__(self, bury: Callable[[int], None] = buried.append) -> None:
-        try:
-            bury(self._node)
-        except AttributeError:
-            pass  # __init__ refused its arguments
+    if COUNTED:
+
+        def __del__(self, bury: Callable[[int], None] = buried.append) -> None:
+            try:
+                bury(self._node)
+            except AttributeError:
+                pass  # __init__ refused its arguments
 
     @property
     @documented

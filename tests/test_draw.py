@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import live_nodes
 
 import pygrad
 from pygrad import reference, walkthrough
@@ -183,9 +184,9 @@ def test_deep_graph_needs_no_recursion(draw_dot):
 
 
 def test_drawing_keeps_nothing(draw_dot):
-    before = pygrad.live_nodes()
+    before = live_nodes()
     draw_dot(build(pygrad.Value))
-    assert pygrad.live_nodes() == before
+    assert live_nodes() == before
 
 
 def test_missing_package(monkeypatch):

@@ -3,6 +3,7 @@
 import gc
 import math
 
+from conftest import live_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ def test_a_random_program(program):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=400), st.randoms())
 def test_objects_dropped_in_any_order_leave_nothing(choices, random):
-    before = pygrad.live_nodes()
+    before = live_nodes()
     values = [Value(1.0)]
     for choice in choices:
         if choice == 0:
@@ -105,7 +106,7 @@ def test_objects_dropped_in_any_order_leave_nothing(choices, random):
         elif values:
             values.pop(random.randrange(len(values)))
     values.clear()
-    assert pygrad.live_nodes() == before
+    assert live_nodes() == before
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,6 +5,7 @@ import math
 import weakref
 
 import pytest
+from conftest import live_nodes
 
 import pygrad
 from pygrad import Value
@@ -202,10 +203,10 @@ def test_no_silent_conversion_to_float():
 
 def test_single_nodes_for_difference_quotient_and_negation(no_leak):
     a, b = Value(6.0), Value(3.0)
-    before = pygrad.live_nodes()
+    before = live_nodes()
     results = [a - b, a / b, -a]
     assert [v._op for v in results] == ["-", "/", "neg"]
-    assert pygrad.live_nodes() - before == 3
+    assert live_nodes() - before == 3
 
 
 # -- custom operations -------------------------------------------------------------------------------

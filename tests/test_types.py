@@ -19,8 +19,10 @@ def test_a_program_runs():
     runpy.run_path(str(HERE / "typed_program.py"))
 
 
-def test_a_program_passes_strict_mypy(tmp_path):
+def test_a_program_passes_strict_mypy(tmp_path, monkeypatch):
     api = pytest.importorskip("mypy.api")
+    if "site-packages" not in PACKAGE.parts:  # mypy does not find an editable installation by itself
+        monkeypatch.setenv("MYPYPATH", str(PACKAGE.parent))
     output, errors, status = api.run(["--strict", f"--cache-dir={tmp_path}", str(HERE / "typed_program.py")])
     assert status == 0, output + errors
 

@@ -1,0 +1,39 @@
+"""Runs the tests once on each backend that the installed pygrad has.
+
+``python tests/run_on_backends.py [--expect native,cffi] [pytest's arguments]``; with ``--expect`` it fails
+where other backends are there. pytest starts in this folder, so no package beside the tests is imported.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+NAMES = ("native", "cffi")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the tests once on each backend.")
+    parser.add_argument("--expect", metavar="NAMES", help="the backends that must be there, and no others")
+    options, arguments = parser.parse_known_args()
+    os.environ.pop("PYGRAD_BACKEND", None)
+    backends = [name for name in NAMES if importlib.util.find_spec(f"pygrad._{name}")]
+    if options.expect and options.expect.split(",") != backends:
+        print(f"pygrad has the backends {', '.join(backends) or 'none'}; expected: {options.expect}")
+        return 1
+    outcomes = {}
+    for backend in backends:
+        outcomes[backend] = subprocess.run(
+            [sys.executable, "-m", "pytest", str(TESTS), *arguments],
+            cwd=TESTS,
+            env={**os.environ, "PYGRAD_BACKEND": backend},
+        ).returncode
+    print("backends tested:", ", ".join(f"{b}: {'FAILED' if s else 'passed'}" for b, s in outcomes.items()))
+    return 1 if any(outcomes.values()) or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

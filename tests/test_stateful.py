@@ -57,7 +57,7 @@ class Lives(RuleBasedStateMachine):
         if name == "closure":
             pair = scaled(Value, a), scaled(reference.Value, x)
         elif name == "local":
-            pair = Value(a.data * 2 + b.data, (a, b), (2.0, 1.0)), scaled(reference.Value, x) + y
+            pair = Value(a.data * 2 + b.data, (a, b), (2.0, 1.0)), by_closure(x, y)
         else:
             operation = {
                 "add": lambda p, q: p + q,
@@ -145,11 +145,23 @@ class Lives(RuleBasedStateMachine):
 
 
 def scaled(kind, x):
-    """Twice x, by a closure; in the model of the local gradients too."""
+    """Twice x, by a closure."""
     out = kind(x.data * 2, (x,), "twice")
 
     def step():
         x.grad += 2.0 * out.grad
+
+    out._backward = step
+    return out
+
+
+def by_closure(x, y):
+    """The model of the operation with local gradients 2 and 1."""
+    out = reference.Value(x.data * 2 + y.data, (x, y), "local")
+
+    def step():
+        x.grad += 2.0 * out.grad
+        y.grad += out.grad
 
     out._backward = step
     return out

@@ -16,22 +16,24 @@ if sys.platform == "emscripten":  # Pyodide has no processes and no threads
 
 def live_nodes():
     """What pygrad.live_nodes() says; where no references are counted, as on PyPy, after collections."""
-    if sys.implementation.name != "cpython":
-        for _ in range(2):  # what a first one frees may be the last that held more
-            gc.collect()
-            pygrad.live_nodes()
-    return pygrad.live_nodes()
+    return settled() if sys.implementation.name != "cpython" else pygrad.live_nodes()
+
+
+def settled():
+    """The live nodes after as many collections as it takes: what one frees may be the last that held more."""
+    counts = [-1, -2, -3]
+    while len(counts) < 20 and not counts[-1] == counts[-2] == counts[-3]:
+        gc.collect()
+        counts.append(pygrad.live_nodes())
+    return counts[-1]
 
 
 @pytest.fixture
 def no_leak():
     """Fails when the test leaves nodes behind."""
-    gc.collect()
-    before = live_nodes()
+    before = settled()
     yield
-    pygrad.live_nodes()  # lets go of pinned objects, which may be cycles
-    gc.collect()
-    assert live_nodes() == before
+    assert settled() == before
 
 
 def pytest_report_header():

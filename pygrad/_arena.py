@@ -80,8 +80,19 @@ def make_room(grow: bool) -> None:
         finally:
             if collecting:
                 gc.enable()
-        if status and (grow or lib.pg_live_nodes(arena) == capacity):
+        if status and (grow or lib.pg_live_nodes(arena) == capacity) and not _collect():
             raise_status(status)
+
+
+def _collect() -> bool:
+    """For want of memory: whether nodes came free by collecting objects that nobody refers to any more."""
+    if _batches.COUNTED:
+        return False
+    before = lib.pg_live_nodes(arena)
+    gc.collect()
+    _batches.sweep(buried, everything=True)
+    release_buried()
+    return lib.pg_live_nodes(arena) < before
 
 
 def record(call: Callable[..., int], *arguments: Any) -> int:

@@ -6,6 +6,7 @@ import copy
 import gc
 import math
 import pickle
+import sys
 
 from conftest import settled
 from hypothesis import settings
@@ -165,5 +166,6 @@ def by_closure(x, y):
     return out
 
 
-Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+MANY = 60 if sys.implementation.name == "cpython" else 10  # elsewhere a collection takes a tenth of a second
+Lives.TestCase.settings = settings(max_examples=MANY, stateful_step_count=40, deadline=None)
 TestLives = Lives.TestCase

@@ -193,3 +193,64 @@ def test_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
     with pytest.raises(ImportError, match=r'pip install "pygrad-cffi\[viz\]"'):
         pygrad.draw_dot(pygrad.Value(1.0))
+
+
+# -- models, colours and text ----------------------------------------------------------------------------
+
+
+def test_a_model_is_drawn_with_its_names():
+    from pygrad.nn import MLP
+
+    source = pygrad.draw_dot(MLP(2, [2, 1])).source
+    assert "layers.0.neurons.1.w.0" in source and "{ x1 |" in source and "ReLU" in source
+    part = pygrad.draw_dot(MLP(2, [2, 1]).layers[0], inputs=[1.0, 2.0]).source
+    assert "neurons.0.b" in part and part.count("label=ReLU") == 2
+
+
+def test_a_model_that_does_not_tell_its_inputs():
+    from pygrad.nn import Module
+
+    class Mine(Module):
+        def __call__(self, x):
+            return x[0] * 2
+
+    with pytest.raises(TypeError, match="give it inputs"):
+        pygrad.draw_dot(Mine())
+    assert pygrad.draw_dot(Mine(), inputs=[pygrad.Value(3.0)]).source.count("{ data") == 3
+
+
+def test_several_roots_share_what_is_below():
+    x = pygrad.Value(2.0, label="x")
+    source = pygrad.draw_dot([x * 2, x + 1]).source
+    assert source.count("{ x |") == 1 and source.count("{ data") == 4
+
+
+def test_colours_by_the_size_of_the_gradient():
+    a, b = pygrad.Value(100.0, label="a"), pygrad.Value(0.001, label="b")
+    out = a * b
+    assert "fillcolor" not in pygrad.draw_dot(out, color_grads=True).source  # all grads are 0
+    out.backward()
+    lines = pygrad.draw_dot(out, color_grads=True).source.splitlines()
+    shade = {
+        name: next(line for line in lines if f"{{ {name} |" in line).split("fillcolor=")[1] for name in "ab"
+    }
+    assert shade["b"].startswith('"0.0 0.700') and shade["a"].startswith('"0.0 0.100')
+
+
+def test_print_graph(capsys):
+    a, b = pygrad.Value(2.0, label="a"), pygrad.Value(-3.0)
+    pygrad.print_graph(a * b + a**2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "+ data -2.0000 grad 0.0000" and lines[-1].strip(" │├└─").startswith("#1 a, above")
+    with pytest.raises(ValueError, match="max_nodes"):
+        pygrad.print_graph(a + 1, max_nodes=2)
+    with pytest.raises(TypeError, match="print_graph needs a Value"):
+        pygrad.print_graph(1.0)
+
+
+def test_print_graph_of_a_deep_one(capsys):
+    out = pygrad.Value(1.0)
+    for _ in range(3000):
+        out = -out
+    pygrad.print_graph(out, max_nodes=5000)
+    assert len(capsys.readouterr().out.splitlines()) == 3001

@@ -295,9 +295,9 @@ try:
     import pygrad
     v = pygrad.Value(2.0)
     (v * v).backward()
-    print("works", v.grad)
+    print("works", v.grad, flush=True)
 except ImportError as error:
-    print("refused", "interpreter" in str(error))
+    print("refused", "interpreter" in str(error), flush=True)
 '''
 result = run(made, text)
 v = pygrad.Value(3.0)

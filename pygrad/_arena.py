@@ -2,8 +2,9 @@
 
 Three things here are for speed, since each call into C costs several times a Python operation:
 
-- ``data`` and ``grad`` are read through memory views. `make_room` alone moves the arrays; it releases the
-  views first, and a reader that meets a released view asks C instead (see ``Value.data``).
+- ``data`` and ``grad`` are read through memory views, where `VIEWS` says so. `make_room` alone moves the
+  arrays; it releases the views first, and a reader that meets a released view asks C instead (see
+  ``Value.data``).
 - A dead object's node number is put on a list, `buried`, and the numbers are handed to C in one call
   when the arena is full, or when somebody counts. Where no references are counted `_batches` says
   which objects are dead.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import builtins
 import gc
 import os
+import sys
 import threading
 from typing import Any, Callable
 from weakref import ref
@@ -32,7 +34,9 @@ if arena == ffi.NULL:
     raise MemoryError("no memory for pygrad's arena")
 
 lib.pg_pace(arena, 1 << 16)  # so that `buried` stays short, however large the arena
-data_view = grad_view = memoryview(b"")
+
+#: PyPy compiles calls into line, and takes ten times as long for a view.
+VIEWS = sys.implementation.name == "cpython"
 buried: list[int] = []  # nodes whose object is gone, one entry for each reference to release
 labels: dict[int, dict[str, Any]] = {}  # attributes of a node that are plain constants
 objects: dict[int, ref] = {}  # node -> weak reference to its object
@@ -53,6 +57,23 @@ def raise_status(status: int) -> None:
 # -- memory ------------------------------------------------------------------------------------------
 
 
+class _Calls:
+    """What a memory view of one of the arrays does, by calls."""
+
+    def __init__(self, get: Callable[..., float], set: Callable[..., None]) -> None:
+        self.get, self.set = get, set
+
+    def __getitem__(self, node: int) -> float:
+        return self.get(arena, node)
+
+    def __setitem__(self, node: int, number: float) -> None:
+        self.set(arena, node, number)
+
+
+data_view: Any = _Calls(lib.pg_data, lib.pg_set_data)
+grad_view: Any = _Calls(lib.pg_grad, lib.pg_set_grad)
+
+
 def _open_views() -> None:
     global data_view, grad_view
     size = 8 * (lib.pg_capacity(arena) + 1)
@@ -60,26 +81,34 @@ def _open_views() -> None:
     grad_view = memoryview(ffi.buffer(lib.pg_grad_array(arena), size)).cast("B").cast("d")
 
 
+def _grow() -> int:
+    """Double the arena, which moves its arrays."""
+    if not VIEWS:
+        return lib.pg_grow(arena, 0)
+    collecting = gc.isenabled()
+    gc.disable()  # a finalizer that recorded while the views are closed would be slow, or grow again
+    data_view.release()
+    grad_view.release()
+    try:
+        status = lib.pg_grow(arena, 0)
+        _open_views()
+    finally:
+        if collecting:
+            gc.enable()
+    return status
+
+
 def make_room(grow: bool) -> None:
     """Release what is dead and, where that is not a quarter of the arena or `grow` says so, double it."""
     with lock:
         capacity = lib.pg_capacity(arena)
-        for everything in (False,) if _batches.COUNTED else (False, True):
+        for thoroughly in (False,) if _batches.COUNTED else (False, True):
             if not _batches.COUNTED:
-                _batches.sweep(buried, everything)
+                _batches.sweep(buried, thoroughly)
             release_buried()
             if not grow and lib.pg_live_nodes(arena) <= capacity - capacity // 4:
                 return
-        collecting = gc.isenabled()
-        gc.disable()  # a finalizer that recorded while the views are closed would be slow, or grow again
-        data_view.release()
-        grad_view.release()
-        try:
-            status = lib.pg_grow(arena, 0)
-            _open_views()
-        finally:
-            if collecting:
-                gc.enable()
+        status = _grow()
         if status and (grow or lib.pg_live_nodes(arena) == capacity) and not _collect():
             raise_status(status)
 
@@ -90,7 +119,7 @@ def _collect() -> bool:
         return False
     before = lib.pg_live_nodes(arena)
     gc.collect()
-    _batches.sweep(buried, everything=True)
+    _batches.sweep(buried, thoroughly=True)
     release_buried()
     return lib.pg_live_nodes(arena) < before
 
@@ -136,7 +165,7 @@ def release_buried() -> None:
 @documented
 def live_nodes() -> int:
     if not _batches.COUNTED:
-        _batches.sweep(buried, everything=True)
+        _batches.sweep(buried, thoroughly=True)
     release_buried()
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
@@ -193,4 +222,5 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
-_open_views()
+if VIEWS:
+    _open_views()

@@ -28,8 +28,7 @@ class _Batch:
 
 
 _current = _Batch()
-_young = [(ref(_current), _current.nodes)]  # what has been made since the last sweep
-_old: list[tuple[ref, list[int]]] = []
+_batches = [(ref(_current), _current.nodes)]
 _lock = threading.Lock()
 
 
@@ -47,30 +46,28 @@ def watch(value: Any, node: int) -> _Batch:
 def _begin() -> None:
     global _current
     batch = _Batch()
-    _young.append((ref(batch), batch.nodes))
+    _batches.append((ref(batch), batch.nodes))
     _current = batch
 
 
-def sweep(dead: list[int], everything: bool = False) -> None:
-    """Append to `dead` the nodes whose objects have gone: of those made since the last time, or of all."""
+def sweep(dead: list[int], thoroughly: bool = False) -> None:
+    """Append to `dead` the nodes whose objects have gone: of the batches that nothing is left of, or of all,
+    which looks at each object."""
     if not _lock.acquire(blocking=False):  # another thread is at it
         return
     try:
-        batches = _young.copy()
-        del _young[: len(batches)]
-        if everything:
-            batches += _old
-            _old.clear()
+        batches = _batches.copy()
+        left = []
         for entry in batches:
             batch = entry[0]()
             if batch is None:
                 dead.extend(entry[1])
                 continue
-            _sweep_batch(batch, dead)
-            if batch is _current:
-                _young.append(entry)
-            elif batch.nodes:
-                _old.append(entry)
+            if thoroughly:
+                _sweep_batch(batch, dead)
+            if batch is _current or batch.nodes:
+                left.append(entry)
+        _batches[: len(batches)] = left
     finally:
         _lock.release()
 
@@ -93,5 +90,5 @@ def _sweep_batch(batch: _Batch, dead: list[int]) -> None:
 
 def objects() -> list[Any]:
     """Those that are there."""
-    batches = [entry[0]() for entry in _old + _young]
+    batches = [entry[0]() for entry in _batches.copy()]
     return [v for batch in batches if batch is not None for r in batch.objects if (v := r()) is not None]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import gc
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.contenders import FLOATS, Contender
 from pygrad.bench.workloads import Result, Workload
+
+#: Whether the interpreter compiles while it runs, and needs longer until it is at its speed.
+COMPILES = sys.implementation.name != "cpython"
 
 
 class Figure(NamedTuple):
@@ -51,13 +55,14 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
         if runner is not None:
             runners[contender.name] = runner
     rounds = min(workload.rounds, 3) if quick else workload.rounds
-    task = progress.add_task(workload.title, total=(rounds + 1) * len(runners))
+    warm_up = 4 * workload.rounds if COMPILES else 1
+    task = progress.add_task(workload.title, total=(warm_up + rounds) * len(runners))
     results: dict[str, list[Result]] = {name: [] for name in runners}
     trouble: dict[str, str] = {}
-    for _ in range(rounds + 1):  # the first warms up
+    for _ in range(warm_up + rounds):
         expected: Sequence[float] | None = None
         for name, runner in runners.items():
-            progress.advance(task)
+            progress.update(task, advance=1, refresh=True)
             if name in trouble:
                 continue
             gc.collect()
@@ -66,11 +71,14 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
             except RecursionError:
                 trouble[name] = "too deep for it"
                 continue
+            except ImportError as error:
+                trouble[name] = f"{error.name} is missing"
+                continue
             expected = result.values if expected is None else expected
             if not _agree(result.values, expected):
                 trouble[name] = "disagrees"
             results[name].append(result)
-    return _figures(workload, {name: rounds[1:] or rounds for name, rounds in results.items()}, trouble)
+    return _figures(workload, {name: done[warm_up:] for name, done in results.items()}, trouble)
 
 
 def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict[str, str]) -> list[Figure]:

@@ -25,7 +25,7 @@ if not console.is_terminal:
 
 
 def progress() -> Progress:
-    return Progress(console=console, transient=True)
+    return Progress(console=console, transient=True, auto_refresh=False)  # no thread beside what is measured
 
 
 def _processor() -> str:

@@ -182,6 +182,8 @@ def _memory(contender: Contender, quick: bool) -> Callable[[], Result]:
     """The growth of the resident memory of a process that records a graph."""
 
     def one_round() -> Result:
+        import psutil  # noqa: F401 -- the process below needs it
+
         where = contender.module, contender.kind.__name__
         command = [sys.executable, "-c", _MEMORY, *where]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout

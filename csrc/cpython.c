@@ -381,7 +381,7 @@ static int pg_fill_value(PyObject *self, PyObject *data, PyObject *children, PyO
     double number;
     pg_result node;
     PyObject *operands = NULL;
-    int status;
+    int status, labelled;
     if (!pg_required_number(data, "data", &number)) return -1;
     if (children || (op && !PyUnicode_Check(op))) {
         operands = children ? PySequence_Tuple(children) : PyTuple_New(0);
@@ -396,8 +396,9 @@ static int pg_fill_value(PyObject *self, PyObject *data, PyObject *children, PyO
     else while ((node = pg_record_leaf(pg_nodes, number)) == PG_FULL && pg_room()) {}
     status = pg_replace_node(PG_VALUE(self), node, operands);
     Py_XDECREF(operands);
-    if (status == 0 && label && PyObject_IsTrue(label) != 0) status = PyObject_SetAttrString(self, "label", label);
-    return status;
+    labelled = status == 0 && label ? PyObject_IsTrue(label) : 0;
+    if (labelled > 0) return PyObject_SetAttrString(self, "label", label);
+    return labelled < 0 ? -1 : status;
 }
 
 static int pg_value_init(PyObject *self, PyObject *arguments, PyObject *keywords)

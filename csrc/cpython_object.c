@@ -68,18 +68,27 @@ int pg_required_number(PyObject *object, const char *what, double *number)
 
 /* -- nodes let go of --------------------------------------------------------------------------------- */
 
-/* Nodes with something stored under their number have been freed: forget what was stored. */
+/* Forgets the attributes stored under a node's number. 0 where there is no memory to look for them. */
+static int pg_forget_attributes(pg_node node)
+{
+    PyObject *key = PyLong_FromUnsignedLong(node);
+    if (key && PyDict_GetItemWithError(pg_labels, key)) PyDict_DelItem(pg_labels, key);
+    Py_XDECREF(key);
+    if (!PyErr_Occurred()) return 1;
+    PyErr_Clear();
+    return 0;
+}
+
+/* Nodes with something stored under their number have been freed: forget what was stored. What memory does
+ * not suffice for stays for the next time; its slots are not used before. */
 PG_NOINLINE void pg_forget_freed(void)
 {
     pg_node node = 0;
     pg_value *owned = NULL;
     PyObject *type, *error, *trace;
     PyErr_Fetch(&type, &error, &trace);
-    while ((node = pg_pop_freed(pg_nodes, node))) {
+    while ((node = pg_pop_freed(pg_nodes, node)) && pg_forget_attributes(node)) {
         pg_value *value = pg_nodes->host[node];
-        PyObject *key = PyLong_FromUnsignedLong(node);
-        if (!key || (PyDict_GetItemWithError(pg_labels, key) && PyDict_DelItem(pg_labels, key))) PyErr_Clear();
-        Py_XDECREF(key);
         if (value) {
             value->held->next = owned;
             value->node = 0;

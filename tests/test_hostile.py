@@ -218,8 +218,8 @@ def test_overlapping_passes_of_two_threads():
 
 def test_a_pass_beside_threads_that_record():
     x = deep = Value(1.0)
-    for _ in range(300_000):
-        deep = deep * 1.0
+    for _ in range(500_000):
+        deep = deep * 1.0  # two nodes
     stop, sums = threading.Event(), []
 
     def record():
@@ -306,35 +306,3 @@ print(v.grad)
 """
     lines = run_python(program).splitlines()
     assert lines[0] in ("works 4.0", "refused True") and lines[1] == "6.0"
-
-
-# -- no room -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.unsanitized
-def test_no_memory(run_python):
-    """Under a limit on the address space: a MemoryError, all that was there stays, and it goes on."""
-    pytest.importorskip("resource")
-    program = """
-import resource
-from pygrad import Value, live_nodes
-from pygrad.value import engine
-x = Value(2.0)
-kept = x * x
-free, hard = resource.getrlimit(resource.RLIMIT_AS)
-resource.setrlimit(resource.RLIMIT_AS, (600 * 2**20, hard))
-try:
-    hoard = x
-    for _ in range(10**9):
-        hoard = hoard + x
-except MemoryError as error:
-    failed = True
-before = live_nodes()
-kept.backward()
-hoard = None
-again = x * 3.0
-print(failed, x.grad, kept.data, before > 1000, again.data, live_nodes())
-resource.setrlimit(resource.RLIMIT_AS, (free, hard))
-print(engine.check())
-"""
-    assert run_python(program) == "True 4.0 4.0 True 6.0 4\n0\n"

@@ -14,6 +14,7 @@ except ImportError:  # for PyPy it may be there and not load
     psutil = None
 
 
+@pytest.mark.unsanitized
 @pytest.mark.skipif(psutil is None, reason="psutil is missing")
 def test_soak():
     soak = Path(__file__).with_name("soak.py")

@@ -3,12 +3,16 @@
 import gc
 import math
 
+import pytest
 from conftest import live_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pygrad
 from pygrad import Value, reference
+from pygrad.value import engine
+
+pytestmark = pytest.mark.usefixtures("small_heap")
 
 
 def divide(a, b):
@@ -133,7 +137,7 @@ def test_closures_labels_and_collections_in_any_order(steps):
                 assert all(type(v) is Value for v in a._prev)
         pool[-1].backward()
         results.append([v.grad for v in leaves] + [v.data for v in pool])
-        assert check_arena() == 0
+        assert engine.check() == 0
     assert all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-9) for x, y in zip(*results))
     del leaves, pool
     a = b = None
@@ -157,9 +161,3 @@ def square(kind, x):
 
     out._backward = step
     return out
-
-
-def check_arena():
-    from pygrad._arena import arena, lib
-
-    return lib.pg_check(arena)

@@ -21,17 +21,7 @@ from pygrad.value import engine
 picks = st.integers(0, 10**6)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small_heap():
-    """Collections need not look at what other tests have imported: that makes them fifty times as fast."""
-    gc.collect()
-    if hasattr(gc, "freeze"):
-        gc.freeze()
-    yield
-    if hasattr(gc, "unfreeze"):
-        gc.unfreeze()
-
-
+pytestmark = pytest.mark.usefixtures("small_heap")
 numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
 
 

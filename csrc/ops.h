@@ -3,6 +3,7 @@
 #ifndef PYGRAD_OPS_H
 #define PYGRAD_OPS_H
 
+#include <float.h>
 #include <math.h>
 
 #include "compiler.h"
@@ -39,18 +40,33 @@ static inline int pg_op_pow_error(double x, double y, double z)
     return x < 0.0 && y != floor(y) ? PG_COMPLEX : PG_OVERFLOW;
 }
 
+/* Where x ** y has lost digits to underflow it is taken as p * p, with p = |x| ** (y / 2), which has them all. */
 static inline double pg_op_pow_dx(double x, double y, double z)
 {
+    double p;
     if (y == 2.0) return 2.0 * x;
     if (y == 0.0) return 0.0;
+    if (x == 0.0 || !isfinite(x) || !isfinite(z)) return y * pow(x, y - 1.0);
     /* y * z / x loses less than y * x ** (y - 1), where y - 1 is rounded */
-    return x != 0.0 && isfinite(x) && z != 0.0 && isfinite(z) ? y * (z / x) : y * pow(x, y - 1.0);
+    if (fabs(z) >= DBL_MIN && fabs(z / x) >= DBL_MIN) return y * (z / x);
+    p = pow(fabs(x), 0.5 * y);
+    return y * p / x * p * (x < 0.0 && fmod(y, 2.0) != 0.0 ? -1.0 : 1.0);
 }
 
 /* 0 ** y is 0 around every y > 0, so its slope there is 0; a negative base has none (nan). */
-static inline double pg_op_pow_dy(double x, double z)
+static inline double pg_op_pow_dy(double x, double y, double z)
 {
-    return x == 0.0 ? 0.0 : z * log(x);
+    double p;
+    if (x == 0.0) return 0.0;
+    if (fabs(z) >= DBL_MIN || !(x > 0.0)) return z * log(x);
+    p = pow(x, 0.5 * y);
+    return p * log(x) * p;
+}
+
+/* -x / y^2. A quotient z that has lost digits to underflow is taken again of a larger x. */
+static inline double pg_op_div_dy(double x, double y, double z)
+{
+    return fabs(z) >= DBL_MIN ? -z / y : -(x * 0x1p600 / y / y) * 0x1p-600;
 }
 
 static inline double pg_op_min(double x, double y)

@@ -150,7 +150,7 @@ print(held, x.grad, (x * 3.0).data, engine.check())
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_no_index_is_left(tmp_path, run_python):
     """A build whose arena has 3000 indices, in place of 2^32 - 2."""
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools", minversion="77")
     for folder in ("csrc", "pygrad"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.so", "*.pyd"))
     for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):

@@ -89,7 +89,7 @@ class Lives(RuleBasedStateMachine):
     def attribute(self, i, name, j):
         value, model = self.pick(i)
         other = self.pick(j)[0]
-        if name == "partner" and other._op:
+        if name == "partner" and other._prev:
             return  # computed from `value` it would be the cycle that is never collected: see the README
         setattr(value, name, other if name == "partner" else str(j))
         setattr(model, name, getattr(value, name))

@@ -33,7 +33,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) { return data
     echo "== random lives of an arena, by libFuzzer"
     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I"$top/csrc" \
         -o "$work/fuzz" "$top/tests/c/fuzz_library.c" "${library[@]}" -lm
-    "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=400 -verbosity=0 -print_final_stats=1
+    "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=400 -print_final_stats=1 >"$work/fuzz.log" 2>&1 ||
+        { tail -n 60 "$work/fuzz.log"; exit 1; }
+    grep stat::number "$work/fuzz.log"
 else
     echo "== clang has no libFuzzer here: skipped"
 fi

@@ -47,6 +47,10 @@ def small_heap():
         gc.unfreeze()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "unsanitized: limits its memory, which a sanitizer does not survive")
+
+
 def pytest_report_header():
     return f"pygrad {pygrad.__version__}, backend {pygrad.backend}"
 

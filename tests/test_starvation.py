@@ -43,7 +43,8 @@ print(engine.check())
     assert run_python(program) == "True 4.0 4.0 True 6.0 4\n0\n"
 
 
-#: Run with each allocation of Python's failing in turn. (The arena's own fail in tests/c/test_library.c.)
+#: Run with each of Python's allocations failing in turn (the arena's own: tests/c/test_library.c). What makes
+#: functions, generators or tuples of those comes before: CPython 3.12 and 3.13 crash when that fails.
 STORIES = {
     "operators": "-(x * y + x - 3 / y) ** 2 ** y",
     "a large number": "x * 10**30",
@@ -52,7 +53,7 @@ STORIES = {
     "a label": "Value(1.0, label='l')",
     "local gradients": "Value(6.0, xs, [1.0] * 300)",
     "a name": "Value(6.0, xs, 'name')",
-    "a closure": "with_closure()",
+    "a closure": "out = Value(4.0, (x, y), 'f'); out._backward = nothing; (out * x).backward(); out._prev",
     "attributes": "with_attributes()",
     "dot": "pygrad.dot(xs, xs)",
     "sum": "pygrad.sum([*xs, 1.0])",
@@ -61,32 +62,29 @@ STORIES = {
     "new objects": "[x * 1.0 for _ in range(1100)]",
     "operands": "kept._prev, pygrad.operands(kept), kept._op",
     "backward": "kept.backward()",
-    "SGD": "optim.SGD(xs, lr=0.0, momentum=0.9).step()",
-    "Adam": "optim.Adam(xs, lr=0.0).step()",
+    "SGD": "engine.sgd(xs, state, (0.0, 0.9, 0.0, 0.0, False, False), False)",
+    "Adam": "engine.adam(xs, state, state, None, (0.0, 0.9, 0.99, 1e-8, 0.0, False, False), 1)",
     "zero_grads": "engine.zero_grads(xs)",
     "describe": "engine.describe(kept)",
     "restore": "copy.copy(kept)",
 }
 
 STARVED = """
-import _testcapi, copy, gc, sys
+import _testcapi, array, copy, gc
 import pygrad
-from pygrad import Value, optim
+from pygrad import Value
 from pygrad.value import engine
 
 x, y = Value(2.0), Value(3.0)
 kept = x * y + x
 xs = [Value(float(i)) for i in range(300)]
+state = array.array("d", bytes(8 * 300))
 
 class Derived(Value):
     pass
 
-def with_closure():
-    out = Value(4.0, (x, y), "f")
-    out._backward = lambda: None
-    z = out * x
-    z.backward()
-    z._prev
+def nothing():
+    pass
 
 def with_attributes():
     v = x * 2.0
@@ -119,6 +117,9 @@ print(x.grad, left)
 
 
 @pytest.mark.skipif(pygrad.backend != "native", reason="its allocations are the interpreter's")
+@pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="free-threaded CPython crashes by itself"
+)
 @pytest.mark.parametrize("name", STORIES)
 def test_each_allocation_of_python_fails(name, run_python):
     """A failed call of a Python function loses its arguments, in CPython 3.11: there nodes may stay."""

@@ -36,9 +36,9 @@ def no_leak():
     assert settled() == before
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def small_heap():
-    """Collections need not look at what other tests have imported: that makes them fifty times as fast."""
+    """Collections need not look at what the tests have imported: that makes them fifty times as fast."""
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()

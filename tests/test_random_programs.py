@@ -3,7 +3,6 @@
 import gc
 import math
 
-import pytest
 from conftest import live_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 import pygrad
 from pygrad import Value, reference
 from pygrad.value import engine
-
-pytestmark = pytest.mark.usefixtures("small_heap")
 
 
 def divide(a, b):

@@ -8,7 +8,6 @@ import math
 import pickle
 import sys
 
-import pytest
 from conftest import settled
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,9 +18,6 @@ from pygrad import Value, reference
 from pygrad.value import engine
 
 picks = st.integers(0, 10**6)
-
-
-pytestmark = pytest.mark.usefixtures("small_heap")
 numbers = st.floats(-2.0, 2.0).map(lambda x: round(x, 3))
 
 

@@ -6,6 +6,9 @@
 
 static PyObject *pg_str_data, *pg_str_grad;     /* interned */
 static PyObject *pg_new_attribute;              /* called with the name of an attribute that Value does not have */
+#if PG_FREE_THREADED
+PyObject *pg_guard;
+#endif
 
 /* -- operations ------------------------------------------------------------------------------------- */
 
@@ -58,7 +61,7 @@ static PG_NOINLINE PyObject *pg_power_slowly(PyObject *a, PyObject *b)
     return pg_binary_slowly(PG_OP_pow_scalar, a, b, PyIndex_Check(b) ? PG_INTEGRAL : 0);
 }
 
-static PyObject *pg_power(PyObject *a, PyObject *b, PyObject *modulus)
+static PG_ENTRY(PyObject *, pg_power, (PyObject *a, PyObject *b, PyObject *modulus), (a, b, modulus))
 {
     double k;
     int flags;
@@ -215,7 +218,7 @@ static PyObject *pg_fold(int op, PyObject *xs, PyObject *ys)
 
 static PyObject *pg_fast_list(PyObject *argument)
 {
-    return PySequence_Fast(argument, "expected a list of Values or numbers");
+    return pg_items(argument, "expected a list of Values or numbers");
 }
 
 static PyObject *pg_nary_function(int op, PyObject *argument)
@@ -237,35 +240,42 @@ static PyObject *pg_paired_function(int op, PyObject *const *arguments, Py_ssize
 
 /* -- slots, methods and functions, made from the op table --------------------------------------------- */
 
-#define PG_OP_UNARY(name, symbol, formula, forward, dx, error)         \
-    static PyObject *pg_method_##name(PyObject *x, PyObject *unused)   \
-    {                                                                  \
-        (void)unused;                                                  \
-        return pg_unary_operator(PG_OP_##name, x);                     \
-    }                                                                  \
-    static PyObject *pg_function_##name(PyObject *module, PyObject *x) \
-    {                                                                  \
-        (void)module;                                                  \
-        return pg_unary_function(PG_OP_##name, x);                     \
+#define PG_OP_UNARY(name, symbol, formula, forward, dx, error)                                             \
+    static PG_ENTRY(PyObject *, pg_method_##name, (PyObject *x, PyObject *unused), (x, unused))          \
+    {                                                                                                      \
+        (void)unused;                                                                                      \
+        return pg_unary_operator(PG_OP_##name, x);                                                         \
+    }                                                                                                      \
+    static PG_ENTRY(PyObject *, pg_function_##name, (PyObject *module, PyObject *x), (module, x))        \
+    {                                                                                                      \
+        (void)module;                                                                                      \
+        return pg_unary_function(PG_OP_##name, x);                                                         \
     }
-#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error)                                            \
-    static PyObject *pg_method_##name(PyObject *x, PyObject *y) { return pg_binary_method(PG_OP_##name, x, y); } \
-    static PyObject *pg_function_##name(PyObject *module, PyObject *const *arguments, Py_ssize_t count)        \
-    {                                                                                                          \
-        (void)module;                                                                                          \
-        return pg_binary_function(PG_OP_##name, arguments, count);                                             \
+#define PG_OP_BINARY(name, symbol, formula, forward, dx, dy, error)                                        \
+    static PG_ENTRY(PyObject *, pg_method_##name, (PyObject *x, PyObject *y), (x, y))                    \
+    {                                                                                                      \
+        return pg_binary_method(PG_OP_##name, x, y);                                                       \
+    }                                                                                                      \
+    static PG_ENTRY(PyObject *, pg_function_##name,                                                        \
+                    (PyObject *module, PyObject *const *arguments, Py_ssize_t count),                     \
+                    (module, arguments, count))                                                            \
+    {                                                                                                      \
+        (void)module;                                                                                      \
+        return pg_binary_function(PG_OP_##name, arguments, count);                                         \
     }
-#define PG_OP_NARY(name, symbol, formula, forward, dx, error)          \
-    static PyObject *pg_function_##name(PyObject *module, PyObject *x) \
-    {                                                                  \
-        (void)module;                                                  \
-        return pg_nary_function(PG_OP_##name, x);                      \
+#define PG_OP_NARY(name, symbol, formula, forward, dx, error)                                              \
+    static PG_ENTRY(PyObject *, pg_function_##name, (PyObject *module, PyObject *x), (module, x))        \
+    {                                                                                                      \
+        (void)module;                                                                                      \
+        return pg_nary_function(PG_OP_##name, x);                                                          \
     }
-#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error)                                     \
-    static PyObject *pg_function_##name(PyObject *module, PyObject *const *arguments, Py_ssize_t count) \
-    {                                                                                                   \
-        (void)module;                                                                                   \
-        return pg_paired_function(PG_OP_##name, arguments, count);                                      \
+#define PG_OP_PAIRED(name, symbol, formula, forward, dx, dy, error)                                        \
+    static PG_ENTRY(PyObject *, pg_function_##name,                                                        \
+                    (PyObject *module, PyObject *const *arguments, Py_ssize_t count),                     \
+                    (module, arguments, count))                                                            \
+    {                                                                                                      \
+        (void)module;                                                                                      \
+        return pg_paired_function(PG_OP_##name, arguments, count);                                         \
     }
 #include "ops.def"
 
@@ -298,13 +308,13 @@ enum { PG_CALLABLES = sizeof pg_callables / sizeof *pg_callables };
     {                                                                                        \
         return pg_mixed_operator(PG_OP_##name, x, y);                                        \
     }                                                                                        \
-    static PyObject *pg_slot_##name(PyObject *x, PyObject *y)                                \
+    static PG_ENTRY(PyObject *, pg_slot_##name, (PyObject *x, PyObject *y), (x, y))         \
     {                                                                                        \
         if (PG_LIKELY(PG_IS_EXACT(x) && PG_IS_EXACT(y))) return pg_value_operator(PG_OP_##name, x, y); \
         return pg_mixed_##name(x, y);                                                        \
     }
 #define PG_UNARY_SLOT(name) \
-    static PyObject *pg_slot_##name(PyObject *x) { return pg_unary_operator(PG_OP_##name, x); }
+    static PG_ENTRY(PyObject *, pg_slot_##name, (PyObject *x), (x)) { return pg_unary_operator(PG_OP_##name, x); }
 PG_BINARY_SLOT(add)
 PG_BINARY_SLOT(sub)
 PG_BINARY_SLOT(mul)
@@ -401,7 +411,8 @@ static int pg_fill_value(PyObject *self, PyObject *data, PyObject *children, PyO
     return labelled < 0 ? -1 : status;
 }
 
-static int pg_value_init(PyObject *self, PyObject *arguments, PyObject *keywords)
+static PG_ENTRY(int, pg_value_init, (PyObject *self, PyObject *arguments, PyObject *keywords),
+                (self, arguments, keywords))
 {
     static char *names[] = {"data", "_children", "_op", "label", NULL};
     PyObject *data, *children = NULL, *op = NULL, *label = NULL;
@@ -411,7 +422,9 @@ static int pg_value_init(PyObject *self, PyObject *arguments, PyObject *keywords
 }
 
 /* Value(...) without a tuple of arguments: the way most are made. */
-static PyObject *pg_value_vectorcall(PyObject *type, PyObject *const *arguments, size_t flags, PyObject *names)
+static PG_ENTRY(PyObject *, pg_value_vectorcall,
+                (PyObject *type, PyObject *const *arguments, size_t flags, PyObject *names),
+                (type, arguments, flags, names))
 {
     Py_ssize_t count = PyVectorcall_NARGS(flags);
     PyObject *tuple, *result;
@@ -448,14 +461,14 @@ static PyObject *pg_value_vectorcall(PyObject *type, PyObject *const *arguments,
 
 /* -- attributes ------------------------------------------------------------------------------------- */
 
-static PyObject *pg_get_data(PyObject *self, void *unused)
+static PG_ENTRY(PyObject *, pg_get_data, (PyObject *self, void *unused), (self, unused))
 {
     (void)unused;
     if (!pg_has_node(self)) return NULL;
     return PyFloat_FromDouble(pg_nodes->data[PG_NODE(self)]);
 }
 
-static PyObject *pg_get_grad(PyObject *self, void *unused)
+static PG_ENTRY(PyObject *, pg_get_grad, (PyObject *self, void *unused), (self, unused))
 {
     (void)unused;
     if (!pg_has_node(self)) return NULL;
@@ -469,7 +482,7 @@ static int pg_to_set(PyObject *self, PyObject *object, const char *name, double 
     return 0;
 }
 
-static int pg_set_data_of(PyObject *self, PyObject *object, void *unused)
+static PG_ENTRY(int, pg_set_data_of, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
 {
     double number;
     (void)unused;
@@ -478,7 +491,7 @@ static int pg_set_data_of(PyObject *self, PyObject *object, void *unused)
     return 0;
 }
 
-static int pg_set_grad_of(PyObject *self, PyObject *object, void *unused)
+static PG_ENTRY(int, pg_set_grad_of, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
 {
     double number;
     (void)unused;
@@ -487,7 +500,7 @@ static int pg_set_grad_of(PyObject *self, PyObject *object, void *unused)
     return 0;
 }
 
-static PyObject *pg_get_closure(PyObject *self, void *unused)
+static PG_ENTRY(PyObject *, pg_get_closure, (PyObject *self, void *unused), (self, unused))
 {
     pg_held *held = PG_VALUE(self)->held;
     (void)unused;
@@ -495,7 +508,7 @@ static PyObject *pg_get_closure(PyObject *self, void *unused)
     return PyObject_GetAttrString(self, "_step");
 }
 
-static int pg_set_closure(PyObject *self, PyObject *closure, void *unused)
+static PG_ENTRY(int, pg_set_closure, (PyObject *self, PyObject *closure, void *unused), (self, closure, unused))
 {
     pg_held *held;
     (void)unused;
@@ -512,11 +525,24 @@ static int pg_set_closure(PyObject *self, PyObject *closure, void *unused)
 }
 
 /* The attributes of a Value that could be part of a cycle, or None. */
-static PyObject *pg_get_attributes(PyObject *self, void *unused)
+static PG_ENTRY(PyObject *, pg_get_attributes, (PyObject *self, void *unused), (self, unused))
 {
     pg_held *held = PG_VALUE(self)->held;
     (void)unused;
     return Py_NewRef(held && held->attributes ? held->attributes : Py_None);
+}
+
+/* Gives Value a place for an attribute of that name, where it has none yet. -1 and an exception if it can't. */
+static int pg_know_attribute(PyObject *name)
+{
+    PyObject *found = PyObject_GetAttr((PyObject *)pg_value_type, name);
+    if (!found) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+        PyErr_Clear();
+        found = PyObject_CallFunctionObjArgs(pg_new_attribute, name, NULL);
+    }
+    Py_XDECREF(found);
+    return found ? 0 : -1;
 }
 
 static int pg_value_setattro(PyObject *self, PyObject *name, PyObject *value)
@@ -524,11 +550,7 @@ static int pg_value_setattro(PyObject *self, PyObject *name, PyObject *value)
     if (PG_IS_EXACT(self)) {
         if (name == pg_str_grad) return pg_set_grad_of(self, value, NULL);
         if (name == pg_str_data) return pg_set_data_of(self, value, NULL);
-        if (value && pg_new_attribute && PyUnicode_Check(name) && !PyObject_HasAttr((PyObject *)pg_value_type, name)) {
-            PyObject *done = PyObject_CallFunctionObjArgs(pg_new_attribute, name, NULL);
-            if (!done) return -1;
-            Py_DECREF(done);
-        }
+        if (value && pg_new_attribute && PyUnicode_Check(name) && pg_know_attribute(name)) return -1;
     }
     return PyObject_GenericSetAttr(self, name, value);
 }
@@ -561,7 +583,7 @@ static PG_NOINLINE PyObject *pg_run_host_steps(pg_pass *pass)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *pg_value_backward(PyObject *self, PyObject *unused)
+static PG_ENTRY(PyObject *, pg_value_backward, (PyObject *self, PyObject *unused), (self, unused))
 {
     pg_pass *pass;
     (void)unused;
@@ -571,7 +593,7 @@ static PyObject *pg_value_backward(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-static PyObject *pg_value_step(PyObject *self, PyObject *unused)
+static PG_ENTRY(PyObject *, pg_value_step, (PyObject *self, PyObject *unused), (self, unused))
 {
     (void)unused;
     if (!pg_has_node(self)) return NULL;
@@ -627,19 +649,19 @@ static PyType_Spec pg_spec = {
 
 /* -- the module --------------------------------------------------------------------------------------- */
 
-static PyObject *pg_live(PyObject *module, PyObject *unused)
+static PG_ENTRY(PyObject *, pg_live, (PyObject *module, PyObject *unused), (module, unused))
 {
     (void)module, (void)unused;
     return PyLong_FromUnsignedLongLong(pg_live_nodes(pg_nodes));
 }
 
-static PyObject *pg_memory(PyObject *module, PyObject *unused)
+static PG_ENTRY(PyObject *, pg_memory, (PyObject *module, PyObject *unused), (module, unused))
 {
     (void)module, (void)unused;
     return Py_BuildValue("KK", (unsigned long long)pg_bytes(pg_nodes), (unsigned long long)pg_capacity(pg_nodes));
 }
 
-static PyObject *pg_operands_of(PyObject *module, PyObject *value)
+static PG_ENTRY(PyObject *, pg_operands_of, (PyObject *module, PyObject *value), (module, value))
 {
     pg_node room[2];
     size_t count;
@@ -659,7 +681,7 @@ static PyObject *pg_operands_of(PyObject *module, PyObject *value)
 }
 
 /* (op code, symbol, exponent): the exponent of a power by a number, else None. */
-static PyObject *pg_describe(PyObject *module, PyObject *value)
+static PG_ENTRY(PyObject *, pg_describe, (PyObject *module, PyObject *value), (module, value))
 {
     int integral, op;
     PyObject *exponent;
@@ -674,23 +696,36 @@ static PyObject *pg_describe(PyObject *module, PyObject *value)
     return exponent ? Py_BuildValue("isN", op, pg_symbol(pg_nodes, PG_NODE(value)), exponent) : NULL;
 }
 
-static PyObject *pg_has_closure(PyObject *module, PyObject *value)
+static PG_ENTRY(PyObject *, pg_has_closure, (PyObject *module, PyObject *value), (module, value))
 {
     (void)module;
     if (!pg_check_value(value)) return NULL;
     return PyBool_FromLong(PG_VALUE(value)->held && PG_VALUE(value)->held->closure);
 }
 
-static PyObject *pg_mark_labelled(PyObject *module, PyObject *value)
+/* constants(value, create): the dict of attributes that live with the node, or None where there is none. */
+static PG_ENTRY(PyObject *, pg_constants, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
+                (module, arguments, count))
 {
+    PyObject *key, *found, *created = NULL;
     (void)module;
-    if (!pg_check_value(value)) return NULL;
-    pg_nodes->rec[PG_NODE(value)].flags |= PG_LABELLED;
-    Py_RETURN_NONE;
+    if (count != 2) return PyErr_Format(PyExc_TypeError, "constants takes 2 arguments, not %zd", count);
+    if (!pg_check_value(arguments[0]) || !(key = PyLong_FromUnsignedLong(PG_NODE(arguments[0])))) return NULL;
+    found = PyDict_GetItemWithError(pg_labels, key);
+    if (!found && !PyErr_Occurred() && arguments[1] == Py_True) {
+        pg_nodes->rec[PG_NODE(arguments[0])].flags |= PG_LABELLED;
+        created = PyDict_New();
+        if (created && PyDict_SetItem(pg_labels, key, created) == 0) found = created;
+    }
+    if (!found && !PyErr_Occurred()) found = Py_None;
+    Py_XINCREF(found);
+    Py_XDECREF(created);
+    Py_DECREF(key);
+    return found;
 }
 
 /* The dict of attributes that live with the object, which graphs hold from now on. */
-static PyObject *pg_kept_attributes(PyObject *module, PyObject *value)
+static PG_ENTRY(PyObject *, pg_kept_attributes, (PyObject *module, PyObject *value), (module, value))
 {
     pg_held *held;
     (void)module;
@@ -707,7 +742,7 @@ static PyObject *pg_on_new_attribute(PyObject *module, PyObject *function)
     Py_RETURN_NONE;
 }
 
-static PyObject *pg_verify(PyObject *module, PyObject *unused)
+static PG_ENTRY(PyObject *, pg_verify, (PyObject *module, PyObject *unused), (module, unused))
 {
     (void)module, (void)unused;
     return PyLong_FromLong(pg_check(pg_nodes));
@@ -722,7 +757,7 @@ static PyMethodDef pg_module_methods[] = {
     {"operands", pg_operands_of, METH_O, NULL},
     {"describe", pg_describe, METH_O, NULL},
     {"has_closure", pg_has_closure, METH_O, NULL},
-    {"mark_labelled", pg_mark_labelled, METH_O, NULL},
+    {"constants", (PyCFunction)(void (*)(void))pg_constants, METH_FASTCALL, NULL},
     {"kept_attributes", pg_kept_attributes, METH_O, NULL},
     {"on_new_attribute", pg_on_new_attribute, METH_O, NULL},
     {"document", pg_document, METH_O, NULL},
@@ -807,6 +842,9 @@ static int pg_execute(PyObject *module)
         return -1;
     }
     if (!home) {
+#if PG_FREE_THREADED
+        if (!(pg_guard = PyDict_New())) return -1;
+#endif
         pg_nodes = pg_arena_new(0, NULL, NULL, 1);
         if (!pg_nodes) {
             PyErr_NoMemory();
@@ -822,7 +860,6 @@ static int pg_execute(PyObject *module)
         home = PyInterpreterState_Get();
     }
     if (pg_add(module, "Value", Py_NewRef(pg_value_type))) return -1;
-    if (pg_add(module, "labels", Py_NewRef(pg_labels))) return -1;
     if (pg_add(module, "table", pg_table())) return -1;
     if (PyModule_AddFunctions(module, pg_tools)) return -1;
     return pg_add(module, "functions", pg_function_dict(module));
@@ -830,6 +867,9 @@ static int pg_execute(PyObject *module)
 
 static PyModuleDef_Slot pg_module_slots[] = {
     {Py_mod_exec, pg_execute},
+#if PG_FREE_THREADED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
     {0, NULL},
 };
 

@@ -1,10 +1,9 @@
-/* Inside the native backend: a Value as CPython sees it, and how it comes and goes. The GIL is what
- * keeps the arena to one thread at a time: nothing here gives it up while the arena is in use. */
+/* Inside the native backend: a Value as CPython sees it, and how it comes and goes. The arena is one thread's
+ * at a time (guard.h): nothing here gives it up while the arena is in use. */
 #ifndef PYGRAD_CPYTHON_H
 #define PYGRAD_CPYTHON_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "guard.h"
 
 #include "arena.h"
 #include "pass.h"
@@ -85,6 +84,45 @@ void pg_value_dealloc(PyObject *self);
 int pg_value_traverse(PyObject *self, visitproc visit, void *arg);
 int pg_value_clear(PyObject *self);
 
+/* The object is the node's from now on. */
+static inline void pg_link(pg_value *value, pg_node node)
+{
+    value->node = node;
+    pg_nodes->host[node] = value;
+#if PG_FREE_THREADED
+    PyUnstable_EnableTryIncRef((PyObject *)value);
+#endif
+}
+
+/* A new reference to a node's object, which the arena does not hold. Without the GIL it may be about to die in
+ * another thread: then 0, and its node gets another object. */
+static inline int pg_try_reference(pg_value *value)
+{
+#if PG_FREE_THREADED
+    return PyUnstable_TryIncRef((PyObject *)value);
+#else
+    Py_INCREF(value);
+    return 1;
+#endif
+}
+
+/* The items of a list or tuple; a copy where another thread could change the list meanwhile. */
+static inline PyObject *pg_items(PyObject *list, const char *message)
+{
+    PyObject *items = PySequence_Fast(list, message);
+    if (PG_FREE_THREADED && items) Py_SETREF(items, PySequence_Tuple(items));
+    return items;
+}
+
+/* Keeps a dead object of the exact type for use again. 0 when there are enough, and without the GIL: there each
+ * thread has an allocator of its own, and each object a thread. */
+static inline int pg_spare(pg_value *value)
+{
+    if (PG_FREE_THREADED || PG_UNLIKELY(pg_spare_count == PG_SPARES)) return 0;
+    pg_spares[pg_spare_count++] = value;
+    return 1;
+}
+
 /* An object for a reference to a node. */
 static inline PyObject *pg_wrap(pg_node node)
 {
@@ -96,8 +134,7 @@ static inline PyObject *pg_wrap(pg_node node)
 #else
     Py_SET_REFCNT((PyObject *)value, 1);
 #endif
-    value->node = node;
-    pg_nodes->host[node] = value;
+    pg_link(value, node);
     return (PyObject *)value;
 }
 

@@ -105,9 +105,9 @@ PG_NOINLINE void pg_forget_freed(void)
     PyErr_Restore(type, error, trace);
 }
 
-static inline void pg_let_go(pg_node node)
+static inline void pg_let_go(const pg_value *value, pg_node node)
 {
-    pg_nodes->host[node] = NULL;
+    if (!PG_FREE_THREADED || pg_nodes->host[node] == value) pg_nodes->host[node] = NULL;
     if (--pg_nodes->rec[node].refs == 0) {
         pg_free_nodes(pg_nodes, node);
         if (PG_UNLIKELY(pg_nodes->freed)) pg_forget_freed();
@@ -123,11 +123,10 @@ PG_NOINLINE PyObject *pg_wrap_new(pg_node node)
         pg_unref(pg_nodes, node);
         return NULL;
     }
-    value->node = node;
     value->late = value->owned = 0;
     value->held = NULL;
     value->weakrefs = NULL;
-    pg_nodes->host[node] = value;
+    pg_link(value, node);
     return (PyObject *)value;
 }
 
@@ -139,9 +138,8 @@ int pg_replace_node(pg_value *value, pg_result result, PyObject *operands)
         if (!PyErr_Occurred()) pg_raise((int)result);
         return -1;
     }
-    value->node = node;
-    pg_nodes->host[node] = value;
-    if (old) pg_let_go(old);
+    pg_link(value, node);
+    if (old) pg_let_go(value, old);
     if (result & PG_KEPT) {
         pg_held *held = pg_hold(value);
         if (!held) return -1;
@@ -153,7 +151,8 @@ int pg_replace_node(pg_value *value, pg_result result, PyObject *operands)
 }
 
 /* For subclasses, whose __init__ records the node, and for what else does not come by the vectorcall. */
-PyObject *pg_value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+PG_ENTRY(PyObject *, pg_value_new, (PyTypeObject *type, PyObject *arguments, PyObject *keywords),
+         (type, arguments, keywords))
 {
     pg_value *value;
     pg_result node;
@@ -167,8 +166,7 @@ PyObject *pg_value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywor
         return NULL;
     }
     PyObject_GC_UnTrack(value);
-    value->node = (pg_node)node;
-    pg_nodes->host[node] = value;
+    pg_link(value, (pg_node)node);
     return (PyObject *)value;
 }
 
@@ -211,16 +209,27 @@ PyObject *pg_finish_list(pg_result node, PyObject *operands)
     return result;
 }
 
+/* An object for a reference to a node that has none, or one about to die in another thread: what that carries
+ * goes to the new one. */
+static PyObject *pg_wrap_anew(pg_value *dying, pg_node node)
+{
+    PyObject *object = pg_wrap(node);
+    if (object && PG_FREE_THREADED && dying && dying->held) {
+        PG_VALUE(object)->held = dying->held;
+        PG_VALUE(object)->late = dying->late;
+        dying->held = NULL;
+        PyObject_GC_Track(object);
+    }
+    return object;
+}
+
 /* The one object of a node that somebody else holds a reference to. */
 PyObject *pg_object_of(pg_node node)
 {
     pg_value *value = pg_nodes->host[node];
-    if (value && !value->owned) {
-        Py_INCREF(value);
-        return (PyObject *)value;
-    }
+    if (value && !value->owned && pg_try_reference(value)) return (PyObject *)value;
     pg_nodes->rec[node].refs++;
-    if (!value) return pg_wrap(node);
+    if (!value || !value->owned) return pg_wrap_anew(value, node);
     value->owned = 0;           /* the arena's reference is the caller's now */
     return (PyObject *)value;
 }
@@ -263,7 +272,7 @@ int pg_value_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-int pg_value_clear(PyObject *self)
+PG_ENTRY(int, pg_value_clear, (PyObject *self), (self))
 {
     pg_held *held = PG_VALUE(self)->held;
     if (held) {
@@ -281,8 +290,9 @@ static PG_NOINLINE void pg_dealloc_slowly(PyObject *self)
     pg_value *value = PG_VALUE(self);
     PyTypeObject *type = Py_TYPE(self);
     pg_node node = value->node;
-    if (value->late && node && pg_nodes->rec[node].refs > 1) {
+    if (value->late && node && pg_nodes->host[node] == value && pg_nodes->rec[node].refs > 1) {
         Py_SET_REFCNT(self, 1);         /* its results need it: the arena holds it from now on */
+        if (PG_FREE_THREADED) PyObject_GC_Track(self);
         value->owned = 1;
         pg_nodes->rec[node].flags |= PG_LABELLED;
         pg_nodes->rec[node].refs--;
@@ -290,32 +300,37 @@ static PG_NOINLINE void pg_dealloc_slowly(PyObject *self)
     }
     PyObject_GC_UnTrack(self);
     value->node = 0;
-    if (node) pg_let_go(node);
+    if (node) pg_let_go(value, node);
     Py_TRASHCAN_BEGIN(self, pg_value_dealloc)
     if (value->weakrefs) PyObject_ClearWeakRefs(self);
     pg_value_clear(self);
     PyMem_Free(value->held);
     value->held = NULL;
     value->late = 0;
-    if (type == pg_value_type && pg_spare_count < PG_SPARES) pg_spares[pg_spare_count++] = value;
-    else {
+    if (type != pg_value_type || !pg_spare(value)) {
         type->tp_free(self);
         Py_DECREF(type);
     }
     Py_TRASHCAN_END
 }
 
-void pg_value_dealloc(PyObject *self)
+static inline PG_ENTRY(int, pg_delete, (PyObject *self), (self))
 {
     pg_value *value = PG_VALUE(self);
     if (PG_UNLIKELY(!PG_IS_EXACT(self) || value->held || value->weakrefs)) {
         pg_dealloc_slowly(self);
-        return;
+        return 0;
     }
-    pg_let_go(value->node);
-    if (PG_LIKELY(pg_spare_count < PG_SPARES)) pg_spares[pg_spare_count++] = value;
-    else {
+    pg_let_go(value, value->node);
+    if (!pg_spare(value)) {
         PyObject_GC_Del(self);
         Py_DECREF(pg_value_type);
     }
+    return 0;
+}
+
+void pg_value_dealloc(PyObject *self)
+{
+    if (PG_FREE_THREADED) PyObject_GC_UnTrack(self);    /* while it waits, the collector must not find it dead */
+    pg_delete(self);
 }

@@ -4,7 +4,7 @@
 /* The nodes of a list of Values, to be freed by PyMem_Free; NULL and an exception where it is none. */
 pg_node *pg_nodes_of(PyObject *list, const char *what, size_t *count)
 {
-    PyObject *fast = PySequence_Fast(list, "expected a list of Values");
+    PyObject *fast = pg_items(list, "expected a list of Values");
     pg_node *nodes;
     if (!fast) return NULL;
     *count = (size_t)PySequence_Fast_GET_SIZE(fast);
@@ -41,7 +41,7 @@ static int pg_state(PyObject *object, size_t count, Py_buffer *view, double **ar
     return 1;
 }
 
-static PyObject *pg_call_sgd(PyObject *module, PyObject *arguments)
+static PG_ENTRY(PyObject *, pg_call_sgd, (PyObject *module, PyObject *arguments), (module, arguments))
 {
     PyObject *list, *state;
     pg_sgd_options o;
@@ -64,7 +64,7 @@ static PyObject *pg_call_sgd(PyObject *module, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-static PyObject *pg_call_adam(PyObject *module, PyObject *arguments)
+static PG_ENTRY(PyObject *, pg_call_adam, (PyObject *module, PyObject *arguments), (module, arguments))
 {
     PyObject *list, *states[3];
     pg_adam_options o;
@@ -88,7 +88,7 @@ static PyObject *pg_call_adam(PyObject *module, PyObject *arguments)
     Py_RETURN_NONE;
 }
 
-static PyObject *pg_call_zero_grads(PyObject *module, PyObject *list)
+static PG_ENTRY(PyObject *, pg_call_zero_grads, (PyObject *module, PyObject *list), (module, list))
 {
     size_t count;
     pg_node *nodes = pg_nodes_of(list, "parameters", &count);
@@ -99,7 +99,7 @@ static PyObject *pg_call_zero_grads(PyObject *module, PyObject *list)
     Py_RETURN_NONE;
 }
 
-static PyObject *pg_call_zero_graph(PyObject *module, PyObject *root)
+static PG_ENTRY(PyObject *, pg_call_zero_graph, (PyObject *module, PyObject *root), (module, root))
 {
     int status;
     (void)module;
@@ -110,7 +110,7 @@ static PyObject *pg_call_zero_graph(PyObject *module, PyObject *root)
 }
 
 /* The local gradients of a custom operation, a tuple, or None. */
-static PyObject *pg_call_local(PyObject *module, PyObject *value)
+static PG_ENTRY(PyObject *, pg_call_local, (PyObject *module, PyObject *value), (module, value))
 {
     const double *local;
     pg_node room[2];
@@ -131,7 +131,7 @@ static PyObject *pg_call_local(PyObject *module, PyObject *value)
 }
 
 /* restore(op, data, grad, operands, exponent, symbol, local): see pg_restore. */
-static PyObject *pg_call_restore(PyObject *module, PyObject *arguments)
+static PG_ENTRY(PyObject *, pg_call_restore, (PyObject *module, PyObject *arguments), (module, arguments))
 {
     int op, integral;
     double data, grad, k = 0.0, *local = NULL;

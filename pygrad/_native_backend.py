@@ -10,8 +10,8 @@ from pygrad._native import (
     Value,
     adam,
     check,
+    constants,
     functions,
-    labels,
     live_nodes,
     operands,
     restore,
@@ -37,15 +37,8 @@ def memory() -> Memory:
 
 def describe(value: Value) -> Description:
     op, symbol, exponent = _native.describe(value)
-    attributes = {**labels.get(value._node, {}), **(value._attributes or {})}
+    attributes = {**(constants(value, False) or {}), **(value._attributes or {})}
     return Description(op, symbol, exponent, _native.local(value), _native.has_closure(value), attributes)
-
-
-def _constants(value: Value, create: bool) -> dict[str, Any] | None:
-    if not create:
-        return labels.get(value._node)
-    _native.mark_labelled(value)
-    return labels.setdefault(value._node, {})
 
 
 def _others(value: Value, create: bool) -> dict[str, Any] | None:
@@ -54,7 +47,7 @@ def _others(value: Value, create: bool) -> dict[str, Any] | None:
 
 def _equip() -> None:
     def add_attribute(name: str) -> None:
-        setattr(Value, name, Attribute(name, _constants, _others))
+        setattr(Value, name, Attribute(name, constants, _others))
 
     def shown_op(self: Value) -> str:
         _, symbol, exponent = _native.describe(self)

@@ -79,11 +79,12 @@ class Attribute:
         return [attributes for attributes in places if attributes and self.name in attributes]
 
     def __get__(self, value: Any, owner: type | None = None) -> Any:
-        if value is not None:
-            for attributes in self._places(value):
-                return attributes[self.name]
-            if self.name == "label":  # as drawing code expects
-                return ""
+        if value is None:
+            return self
+        for attributes in self._places(value):
+            return attributes[self.name]
+        if self.name == "label":  # as drawing code expects
+            return ""
         raise AttributeError(f"'Value' object has no attribute {self.name!r}")
 
     def __set__(self, value: Any, attribute: Any) -> None:

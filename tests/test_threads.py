@@ -1,6 +1,7 @@
 """Threads with graphs of their own, threads that share leaves, and fork."""
 
 import os
+import sysconfig
 import threading
 
 import pytest
@@ -42,6 +43,12 @@ def test_graphs_of_their_own(no_leak):
     in_threads(8, work)
 
 
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this CPython always has the GIL")
+def test_the_native_backend_leaves_the_gil_off(run_python):
+    output = run_python("import sys, pygrad; print(sys._is_gil_enabled())")
+    assert output == f"{pygrad.backend != 'native'}\n"
+
+
 def test_shared_leaves(no_leak):
     shared = [Value(float(i)) for i in range(10)]
 
@@ -53,6 +60,44 @@ def test_shared_leaves(no_leak):
     in_threads(6, work)
     pygrad.sum(shared).backward()
     assert [v.grad for v in shared] == [1.0] * 10
+
+
+def test_objects_that_go_in_one_thread_while_another_finds_them(no_leak):
+    """Half of the threads record and drop the objects of inner nodes, with a label, a closure, or a partner
+    attribute, given before or after the node was used; the other half walks the same graphs."""
+    x = Value(2.0)
+    box = [x * 1.0 + x]
+    partners = [Value(1.0), Value(2.0)]
+
+    def record(i):
+        for k in range(1000):
+            inner = x * 3.0
+            late = k % 2 and inner + 1.0
+            if k % 5 == 0:
+                inner.label = "inner"
+            elif k % 5 == 1:
+                inner._backward = inner._step
+            elif k % 5 == 2:
+                inner.partner = partners[k // 5 % 2]
+            box[0] = inner + x if not late else late + inner
+            del inner, late
+
+    def walk(i):
+        for _ in range(1000):
+            root = box[0]
+            nodes = [root, *root._prev]
+            for v in nodes:
+                assert v.data in (1.0, 2.0, 4.0, 6.0, 7.0, 8.0, 13.0)
+                assert v in nodes and v._prev is not None
+                assert getattr(v, "label", "") in ("", "inner")
+                assert getattr(v, "partner", x).data in (1.0, 2.0)
+            root.backward()
+
+    in_threads(4, lambda i: (record, walk)[i % 2](i))
+    box.clear()
+    x.grad = 0.0
+    (x * x).backward()
+    assert x.grad == 4.0
 
 
 def test_data_and_grad_while_the_arena_grows(run_python):

@@ -1,0 +1,38 @@
+/* Who may touch the arena and the objects' links to it, in the native backend: one thread at a time. With the
+ * GIL that is so. On free-threaded CPython a critical section sees to it around whatever Python calls; like the
+ * GIL it gives way where its thread waits, or runs Python code that does. */
+#ifndef PYGRAD_GUARD_H
+#define PYGRAD_GUARD_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#ifndef PG_FREE_THREADED
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000    /* 3.13 has no PyUnstable_TryIncRef */
+#define PG_FREE_THREADED 1
+#else
+#define PG_FREE_THREADED 0
+#endif
+#endif
+
+/* PG_ENTRY(type, name, parameters, their names) { ... }: a function that Python calls. */
+#if PG_FREE_THREADED
+extern PyObject *pg_guard;
+#define PG_ENTRY(type, name, parameters, arguments)     \
+    type name parameters;                               \
+    static inline type name##_guarded parameters;       \
+    type name parameters                                \
+    {                                                   \
+        PyCriticalSection section;                      \
+        type result;                                    \
+        PyCriticalSection_Begin(&section, pg_guard);    \
+        result = name##_guarded arguments;              \
+        PyCriticalSection_End(&section);                \
+        return result;                                  \
+    }                                                   \
+    static inline type name##_guarded parameters
+#else
+#define PG_ENTRY(type, name, parameters, arguments) type name parameters
+#endif
+
+#endif

@@ -5,8 +5,10 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 static inline int pg_exchange(int *lock, int value) { return (int)_InterlockedExchange((volatile long *)lock, value); }
+static inline void pg_set_free(int *lock) { pg_exchange(lock, 0); }
 #else
-static inline int pg_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQ_REL); }
+static inline int pg_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQUIRE); }
+static inline void pg_set_free(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 #endif
 
 #if defined(_WIN32)
@@ -28,7 +30,5 @@ static inline void pg_acquire(int *lock)
 {
     for (int tries = 0; pg_exchange(lock, 1); tries += tries < 64) pg_pause(tries);
 }
-
-static inline void pg_set_free(int *lock) { pg_exchange(lock, 0); }
 
 #endif

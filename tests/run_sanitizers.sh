@@ -50,9 +50,17 @@ CFLAGS="${flags[*]}" LDFLAGS="-fsanitize=address,undefined" "$python" setup.py -
 # sanitizer is left out: programs that limit their memory, and those that start compilers or other tools.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PYTHONPATH="$work"
+suite() { # backend, pytest arguments
+    PYGRAD_BACKEND=$1 "$python" -m pytest -q -p no:cacheprovider tests \
+        --ignore tests/test_c_library.py --ignore tests/test_bench.py --ignore tests/test_types.py \
+        --ignore tests/test_examples.py -m "not unsanitized" "${@:2}" >"$work/$1.log" 2>&1
+}
+suite native "$@" &
+status=0
+suite cffi "$@" || status=1
+wait $! || status=1
 for backend in native cffi; do
     echo "-- $backend"
-    PYGRAD_BACKEND=$backend "$python" -m pytest -q -p no:cacheprovider tests \
-        --ignore tests/test_c_library.py --ignore tests/test_bench.py --ignore tests/test_types.py \
-        --ignore tests/test_examples.py -m "not unsanitized" "$@"
+    cat "$work/$backend.log"
 done
+exit $status

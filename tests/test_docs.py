@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.stem not in ("_build", "__main__") and not {"peers"} & set(path.parts)
 )
+CONTRIBUTING = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
 
 OF_ONE_BACKEND = {
     "pygrad._native_backend": "native",
@@ -66,3 +68,15 @@ def test_all_that_is_public_has_one():
                 if public and not inherited:
                     bare.append(f"{module.__name__}.{name}.{member}")
     assert bare == []
+
+
+@pytest.mark.skipif(not CONTRIBUTING.is_file(), reason="CONTRIBUTING.md is not beside the tests")
+def test_the_tests_that_keep_the_promises_are_there():
+    rows = [line for line in CONTRIBUTING.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert len(rows) > 20
+    for row in rows[1:]:
+        words = re.findall(r"`([\w/]+\.(?:py|c|sh)|test_\w+)`", row.split("|")[2])
+        texts = [(CONTRIBUTING.parent / "tests" / w).read_text(encoding="utf-8") for w in words if "." in w]
+        assert texts, row
+        for word in words:
+            assert "." in word or any(f"{word}(" in text for text in texts), word

@@ -44,7 +44,7 @@ def ulps(got, exact):
     size = abs(float(exact))
     if math.isinf(size) or math.isinf(got):
         return 0.0 if math.isinf(got) and (got > 0) == (exact > 0) else math.inf
-    return float(abs(mpmath.mpf(got) - exact) / math.ulp(size)) if hasattr(math, "ulp") else 0.0
+    return float(abs(mpmath.mpf(got) - exact) / math.ulp(size))
 
 
 def apply(name, x):

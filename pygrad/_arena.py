@@ -41,6 +41,7 @@ buried: list[int] = []  # nodes whose object is gone, one entry for each referen
 labels: dict[int, dict[str, Any]] = {}  # attributes of a node that are plain constants
 objects: dict[int, ref] = {}  # node -> weak reference to its object
 pinned: dict[int, Any] = {}  # node -> object, where results recorded earlier do not hold it
+_released = 0  # nodes released since the pinned ones were last looked at
 tracking = False  # whether every new object goes into `objects`
 lock = threading.RLock()  # of this module's tables; a finalizer may come back here, hence R
 _taking = threading.Lock()  # of the front of `buried`
@@ -142,6 +143,7 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
 
 def release_buried() -> None:
     """Hand the dead objects' references back, and forget what was stored for nodes that are freed."""
+    global _released
     nodes: list[int] = []
     if _taking.acquire(blocking=False):  # who fails meets another thread, or a finalizer, doing just this
         nodes = buried.copy()
@@ -157,9 +159,19 @@ def release_buried() -> None:
         while node:
             labels.pop(node, None)
             node = lib.pg_next_freed(arena, node)
-        for node in list(pinned) if len(nodes) >= len(pinned) else ():
-            if lib.pg_references(arena, node) == 1:  # its own object's: no result is left
-                del pinned[node]
+        _released += len(nodes)
+        if _released >= len(pinned):  # so that looking at them costs no more than the releases did
+            unpin()
+
+
+def unpin() -> None:
+    """Let go of the pinned objects of which no result is left."""
+    global _released
+    with lock:
+        _released = 0
+        for node in list(pinned):
+            if node in pinned and lib.pg_references(arena, node) == 1:  # its own object's
+                del pinned[node]  # this may run finalizers, which may come here
 
 
 @documented
@@ -167,8 +179,10 @@ def live_nodes() -> int:
     if not _batches.COUNTED:
         _batches.sweep(buried, thoroughly=True)
     release_buried()
+    unpin()
     while buried:  # a pinned object may have gone, and others with it
         release_buried()
+        unpin()
     return lib.pg_live_nodes(arena)
 
 

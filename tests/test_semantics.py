@@ -5,7 +5,7 @@ import math
 import weakref
 
 import pytest
-from conftest import live_nodes
+from conftest import live_nodes, settled
 
 import pygrad
 from pygrad import Value
@@ -288,6 +288,20 @@ def test_a_closure_assigned_late(no_leak):
     gc.collect()
     z.backward()
     assert x.grad == 100.0
+
+
+def test_late_closures_go_one_at_a_time_with_the_results(no_leak):
+    x, before = Value(1.0), settled()
+    inner = [x + x for _ in range(10)]
+    results = [v + x for v in inner]
+    for v in inner:
+        step = v._backward
+        v._backward = lambda step=step: step()
+    del inner, v, step
+    while results:
+        results.pop().backward()
+        assert settled() <= before + 2 * len(results)
+    assert x.grad == 30.0
 
 
 def test_a_closure_on_a_leaf_runs():

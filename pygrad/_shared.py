@@ -59,6 +59,8 @@ class Description(NamedTuple):
     has_closure: bool
     attributes: dict[str, Any]
 
+_MISSING = object()
+
 
 class Attribute:
     """An attribute that a user has set on a Value. It lasts as long as the node is in a graph.
@@ -74,31 +76,32 @@ class Attribute:
         self._constants = constants
         self._others = others
 
-    def _places(self, value: Any) -> list[dict[str, Any]]:
-        places = self._constants(value, False), self._others(value, False)
-        return [attributes for attributes in places if attributes and self.name in attributes]
-
     def __get__(self, value: Any, owner: type | None = None) -> Any:
         if value is None:
             return self
-        for attributes in self._places(value):
-            return attributes[self.name]
+        for attributes in self._constants(value, False), self._others(value, False):
+            found = attributes.get(self.name, _MISSING) if attributes else _MISSING
+            if found is not _MISSING:
+                return found
         if self.name == "label":  # as drawing code expects
             return ""
         raise AttributeError(f"'Value' object has no attribute {self.name!r}")
 
     def __set__(self, value: Any, attribute: Any) -> None:
-        self._forget(value)
-        place = self._constants if type(attribute) in CONSTANTS else self._others
-        place(value, True)[self.name] = attribute
+        place, other = self._constants, self._others
+        if type(attribute) not in CONSTANTS:
+            place, other = other, place
+        place(value, True)[self.name] = attribute  # first: another thread finds the one or the other
+        self._forget(other(value, False))
 
     def __delete__(self, value: Any) -> None:
         self.__get__(value)  # raises where there is none
-        self._forget(value)
+        self._forget(self._constants(value, False))
+        self._forget(self._others(value, False))
 
-    def _forget(self, value: Any) -> None:
-        for attributes in self._places(value):
-            del attributes[self.name]
+    def _forget(self, attributes: dict[str, Any] | None) -> None:
+        if attributes:
+            attributes.pop(self.name, None)
 
 
 # -- methods of Value that are the same on both backends --------------------------------------------

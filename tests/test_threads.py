@@ -100,6 +100,40 @@ def test_objects_that_go_in_one_thread_while_another_finds_them(no_leak):
     assert x.grad == 4.0
 
 
+def test_an_attribute_that_two_threads_set(run_python):
+    """In a fresh process, whose threads change often."""
+    program = """
+import sys, threading
+from pygrad import Value
+sys.setswitchinterval(1e-6)
+v, done, wrong = Value(1.0, label="first"), threading.Event(), []
+def write(label):
+    try:
+        for _ in range(20_000):
+            v.label = label
+    except Exception as error:
+        wrong.append(error)
+def read():
+    try:
+        while not done.is_set():
+            if v.label == "":
+                wrong.append("no label")
+    except Exception as error:
+        wrong.append(error)
+reader = threading.Thread(target=read)
+writers = [threading.Thread(target=write, args=(label,)) for label in ("one", "other")]
+reader.start()
+for thread in writers:
+    thread.start()
+for thread in writers:
+    thread.join()
+done.set()
+reader.join()
+print(wrong[:3])
+"""
+    assert run_python(program) == "[]\n"
+
+
 def test_data_and_grad_while_the_arena_grows(run_python):
     """In a fresh process, whose arena is small. Threads change often, or each call into C waits 5 ms."""
     program = """

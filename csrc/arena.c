@@ -220,10 +220,7 @@ static PG_NOINLINE pg_node pg_free_unusual(pg_arena *arena, pg_node node, pg_nod
         r->flags &= (uint8_t)~PG_LIST;
     }
     if (r->flags & PG_HOOKED) arena->hooked_leaves--;
-    if (r->flags & PG_LABELLED) {
-        r->refs = arena->freed;
-        arena->freed = node;
-    }
+    if (r->flags & PG_LABELLED) pg_not_forgotten(arena, node);
     else pg_free_slot(arena, node);
     return dead;
 }
@@ -247,13 +244,19 @@ void pg_free_nodes(pg_arena *arena, pg_node node)
     }
 }
 
-pg_node pg_pop_freed(pg_arena *arena, pg_node done)
+pg_node pg_pop_freed(pg_arena *arena)
 {
-    if (done) {
-        arena->freed = arena->rec[done].refs;
-        pg_free_slot(arena, done);
-    }
-    return arena->freed;
+    pg_node freed = arena->freed;
+    if (freed) arena->freed = arena->rec[freed].refs;
+    return freed;
+}
+
+void pg_forgotten(pg_arena *arena, pg_node freed) { pg_free_slot(arena, freed); }
+
+void pg_not_forgotten(pg_arena *arena, pg_node freed)
+{
+    arena->rec[freed].refs = arena->freed;
+    arena->freed = freed;
 }
 
 /* -- the public, locking face ------------------------------------------------------------------- */
@@ -314,9 +317,14 @@ void pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
 
 pg_node pg_next_freed(pg_arena *arena, pg_node done)
 {
-    pg_node node;
+    pg_node node, *link = &arena->freed;
     pg_lock(arena);
-    node = pg_pop_freed(arena, done);
+    while (done && *link && *link != done) link = &arena->rec[*link].refs;  /* others may have come before it */
+    if (done && *link) {
+        *link = arena->rec[done].refs;
+        pg_free_slot(arena, done);
+    }
+    node = arena->freed;
     pg_unlock(arena);
     return node;
 }

@@ -75,7 +75,9 @@ int pg_make_room(pg_arena *arena, uint64_t nodes);
 int pg_make_more_room(pg_arena *arena);
 void pg_free_nodes(pg_arena *arena, pg_node node);  /* its last reference is gone: it, and what only it reached */
 pg_node pg_take_free_slot(pg_arena *arena, pg_node floor);
-pg_node pg_pop_freed(pg_arena *arena, pg_node done);
+pg_node pg_pop_freed(pg_arena *arena);     /* 0: none. It is the caller's until one of these: */
+void pg_forgotten(pg_arena *arena, pg_node freed);
+void pg_not_forgotten(pg_arena *arena, pg_node freed);
 pg_result pg_record_list(pg_arena *arena, int op, size_t count, const pg_node *operands);
 pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
                            const double *local, const char *symbol);

@@ -325,7 +325,8 @@ PG_UNARY_SLOT(abs)
 /* What Python spells with an operator has no method and no function of its name. */
 static int pg_is_operator(int op)
 {
-    return op == PG_OP_add || op == PG_OP_sub || op == PG_OP_mul || op == PG_OP_div || op == PG_OP_pow || op == PG_OP_neg;
+    return op == PG_OP_add || op == PG_OP_sub || op == PG_OP_mul || op == PG_OP_div || op == PG_OP_pow ||
+           op == PG_OP_neg;
 }
 
 int pg_check_value(PyObject *object)
@@ -359,9 +360,8 @@ double *pg_local_gradients(PyObject *gradients, Py_ssize_t count)
 /* Records a leaf, or a custom operation: with local gradients, or with a name. Negative where it fails. */
 static pg_result pg_record_value(double data, PyObject *operands, PyObject *op)
 {
-    size_t count;
     const char *symbol = NULL;
-    pg_node *nodes = NULL;
+    pg_values values;
     double *local = NULL;
     pg_result node = PG_NO_MEMORY;
     PyObject *gradients = NULL;
@@ -372,14 +372,13 @@ static pg_result pg_record_value(double data, PyObject *operands, PyObject *op)
         if (!local) return node;
     }
     else if (!(symbol = PyUnicode_AsUTF8(op))) return node;
-    nodes = pg_nodes_of(operands, "_children", &count);
-    if (nodes) {
+    if (pg_take_values(operands, "_children", &values)) {
         do {
-            if (count == 0) node = pg_record_leaf(pg_nodes, data);
-            else node = pg_record_custom(pg_nodes, data, count, nodes, local, local ? NULL : symbol);
+            if (values.count == 0) node = pg_record_leaf(pg_nodes, data);
+            else node = pg_record_custom(pg_nodes, data, values.count, values.nodes, local, local ? NULL : symbol);
         } while (node == PG_FULL && pg_room());
+        pg_drop_values(&values);
     }
-    PyMem_Free(nodes);
     PyMem_Free(local);
     return node;
 }
@@ -557,40 +556,73 @@ static int pg_value_setattro(PyObject *self, PyObject *name, PyObject *value)
 
 /* -- the reverse pass --------------------------------------------------------------------------------- */
 
-/* Runs the closures that a pass stops for. */
-static PG_NOINLINE PyObject *pg_run_host_steps(pg_pass *pass)
+/* Where a pass waits for a closure. */
+typedef struct pg_stop {
+    pg_pass *pass;
+    PyObject *value, *closure;
+} pg_stop;
+
+/* The pass is over; it held the root, perhaps the last to do so. */
+static int pg_close_pass(int status)
 {
-    while (pass) {
-        pg_result node = pg_pass_node(pass);
-        PyObject *value, *done = Py_None;
-        if (node < 0) return pg_raise((int)node);
-        value = pg_object_of((pg_node)node);
-        if (!value) done = NULL;
-        else if (PG_VALUE(value)->held && PG_VALUE(value)->held->closure) {
-            PyObject *closure = Py_NewRef(PG_VALUE(value)->held->closure);
-            done = PyObject_CallObject(closure, NULL);
-            Py_DECREF(closure);
-            Py_XDECREF(done);
-        }
-        Py_XDECREF(value);
-        if (!done) {
-            pg_end_pass(pass);
-            break;
-        }
-        pass = pg_run_pass(pass);
-    }
-    if (pg_nodes->freed) pg_forget_freed();     /* the pass held the root, perhaps the last to do so */
-    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    if (pg_nodes->freed) pg_forget_freed();
+    return status;
 }
 
-static PG_ENTRY(PyObject *, pg_value_backward, (PyObject *self, PyObject *unused), (self, unused))
+/* 1: the pass waits for a closure; 0: it is over; -1: an exception ended it. */
+static PG_NOINLINE int pg_find_closure(pg_stop *at)
 {
-    pg_pass *pass;
+    for (; at->pass; at->pass = pg_run_pass(at->pass)) {
+        pg_result node = pg_pass_node(at->pass);
+        if (node < 0) {
+            pg_raise((int)node);
+            return pg_close_pass(-1);
+        }
+        if (!(at->value = pg_object_of((pg_node)node))) {
+            pg_end_pass(at->pass);
+            return pg_close_pass(-1);
+        }
+        if (PG_VALUE(at->value)->held && PG_VALUE(at->value)->held->closure) {
+            at->closure = Py_NewRef(PG_VALUE(at->value)->held->closure);
+            return 1;
+        }
+        Py_DECREF(at->value);
+    }
+    return pg_close_pass(0);
+}
+
+static PG_ENTRY(int, pg_begin_pass, (pg_stop *at, PyObject *root), (at, root))
+{
+    if (!pg_has_node(root)) return -1;
+    at->pass = pg_start_pass(pg_nodes, PG_NODE(root));
+    return PG_LIKELY(at->pass == NULL) ? 0 : pg_find_closure(at);
+}
+
+/* After the closure, which has raised an exception or not. */
+static PG_ENTRY(int, pg_resume_pass, (pg_stop *at, int raised), (at, raised))
+{
+    if (raised) {
+        pg_end_pass(at->pass);
+        return pg_close_pass(-1);
+    }
+    at->pass = pg_run_pass(at->pass);
+    return pg_find_closure(at);
+}
+
+/* Not an entry: a closure may do what any Python code may, beside other threads. */
+static PyObject *pg_value_backward(PyObject *self, PyObject *unused)
+{
+    pg_stop at;
+    int status = pg_begin_pass(&at, self);
     (void)unused;
-    if (!pg_has_node(self)) return NULL;
-    pass = pg_start_pass(pg_nodes, PG_NODE(self));
-    if (PG_UNLIKELY(pass != NULL)) return pg_run_host_steps(pass);
-    Py_RETURN_NONE;
+    while (status > 0) {
+        PyObject *done = PyObject_CallObject(at.closure, NULL);
+        Py_DECREF(at.closure);
+        Py_DECREF(at.value);
+        Py_XDECREF(done);
+        status = pg_resume_pass(&at, done == NULL);
+    }
+    return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PG_ENTRY(PyObject *, pg_value_step, (PyObject *self, PyObject *unused), (self, unused))
@@ -603,7 +635,9 @@ static PG_ENTRY(PyObject *, pg_value_step, (PyObject *self, PyObject *unused), (
 
 /* -- the type ----------------------------------------------------------------------------------------- */
 
-static PyMethodDef pg_methods[PG_CALLABLES + 3] = {
+enum { PG_OWN_METHODS = 2 };
+
+static PyMethodDef pg_methods[PG_OWN_METHODS + PG_CALLABLES + 1] = {
     {"backward", pg_value_backward, METH_NOARGS, NULL},
     {"_step", pg_value_step, METH_NOARGS, NULL},
 };
@@ -618,7 +652,6 @@ static PyGetSetDef pg_getsets[] = {
 };
 
 static PyMemberDef pg_members[] = {
-    {"_node", T_UINT, offsetof(pg_value, node), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(pg_value, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -742,6 +775,26 @@ static PyObject *pg_on_new_attribute(PyObject *module, PyObject *function)
     Py_RETURN_NONE;
 }
 
+#if PG_FREE_THREADED && defined(HAVE_FORK)
+#define PG_FORK_HOOKS
+static _Thread_local PyCriticalSection pg_fork_section;
+
+/* A thread that forks has the guard: in the child nobody else could give it back. */
+static PyObject *pg_before_fork(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyCriticalSection_Begin(&pg_fork_section, pg_guard);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pg_after_fork(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    PyCriticalSection_End(&pg_fork_section);
+    Py_RETURN_NONE;
+}
+#endif
+
 static PG_ENTRY(PyObject *, pg_verify, (PyObject *module, PyObject *unused), (module, unused))
 {
     (void)module, (void)unused;
@@ -762,6 +815,10 @@ static PyMethodDef pg_module_methods[] = {
     {"on_new_attribute", pg_on_new_attribute, METH_O, NULL},
     {"document", pg_document, METH_O, NULL},
     {"check", pg_verify, METH_NOARGS, NULL},
+#ifdef PG_FORK_HOOKS
+    {"before_fork", pg_before_fork, METH_NOARGS, NULL},
+    {"after_fork", pg_after_fork, METH_NOARGS, NULL},
+#endif
     {NULL, NULL, 0, NULL},
 };
 
@@ -791,8 +848,7 @@ static PyObject *pg_document(PyObject *module, PyObject *texts)
 /* The methods of Value and the functions that the op table gives. */
 static void pg_fill_method_tables(void)
 {
-    PyMethodDef *method = pg_methods, *function = pg_functions;
-    while (method->ml_name) method++;
+    PyMethodDef *method = pg_methods + PG_OWN_METHODS, *function = pg_functions;
     for (int i = 0; i < PG_CALLABLES; i++) {
         const pg_callable *callable = &pg_callables[i];
         const pg_op_info *info = pg_op(callable->op);
@@ -843,10 +899,9 @@ static int pg_execute(PyObject *module)
     }
     if (!home) {
 #if PG_FREE_THREADED
-        if (!(pg_guard = PyDict_New())) return -1;
+        if (!pg_guard && !(pg_guard = PyDict_New())) return -1;
 #endif
-        pg_nodes = pg_arena_new(0, NULL, NULL, 1);
-        if (!pg_nodes) {
+        if (!pg_nodes && !(pg_nodes = pg_arena_new(0, NULL, NULL, 1))) {
             PyErr_NoMemory();
             return -1;
         }

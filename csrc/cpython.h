@@ -48,6 +48,13 @@ typedef struct pg_value {
     PyObject *weakrefs;
 } pg_value;
 
+/* Values held while the library works on their nodes. */
+typedef struct pg_values {
+    PyObject *items;            /* a list or tuple */
+    size_t count;
+    pg_node *nodes;
+} pg_values;
+
 enum { PG_SPARES = 1024 };
 
 extern pg_arena *pg_nodes;              /* all nodes of the process */
@@ -74,7 +81,8 @@ void *pg_raise(int status);
 int pg_has_node(PyObject *value);
 int pg_number(PyObject *object, double *number);
 int pg_check_value(PyObject *object);
-pg_node *pg_nodes_of(PyObject *list, const char *what, size_t *count);
+int pg_take_values(PyObject *list, const char *what, pg_values *values);
+void pg_drop_values(pg_values *values);
 double *pg_local_gradients(PyObject *gradients, Py_ssize_t count);
 int pg_required_number(PyObject *object, const char *what, double *number);
 
@@ -94,13 +102,14 @@ static inline void pg_link(pg_value *value, pg_node node)
 #endif
 }
 
-/* A new reference to a node's object, which the arena does not hold. Without the GIL it may be about to die in
- * another thread: then 0, and its node gets another object. */
+/* A new reference to a node's object, which the arena does not hold. It may be about to die: in another thread,
+ * without the GIL, or in a queue of CPython's, since 3.14. Then 0, and its node gets another object. */
 static inline int pg_try_reference(pg_value *value)
 {
 #if PG_FREE_THREADED
     return PyUnstable_TryIncRef((PyObject *)value);
 #else
+    if (Py_REFCNT(value) == 0) return 0;
     Py_INCREF(value);
     return 1;
 #endif

@@ -80,22 +80,28 @@ static int pg_forget_attributes(pg_node node)
 }
 
 /* Nodes with something stored under their number have been freed: forget what was stored. What memory does
- * not suffice for stays for the next time; its slots are not used before. */
+ * not suffice for stays for the next time; its slots are not used before. Each node is off the list while what
+ * it had is deleted: there the guard may give way to another thread that comes here. */
 PG_NOINLINE void pg_forget_freed(void)
 {
-    pg_node node = 0;
+    pg_node node;
     pg_value *owned = NULL;
     PyObject *type, *error, *trace;
     PyErr_Fetch(&type, &error, &trace);
-    while ((node = pg_pop_freed(pg_nodes, node)) && pg_forget_attributes(node)) {
-        pg_value *value = pg_nodes->host[node];
-        if (value) {
+    while ((node = pg_pop_freed(pg_nodes))) {
+        pg_value *value;
+        if (!pg_forget_attributes(node)) {
+            pg_not_forgotten(pg_nodes, node);
+            break;
+        }
+        if ((value = pg_nodes->host[node])) {
             value->held->next = owned;
             value->node = 0;
             value->owned = 0;
             owned = value;
             pg_nodes->host[node] = NULL;
         }
+        pg_forgotten(pg_nodes, node);
     }
     while (owned) {         /* only now: this may run Python code, and free more nodes */
         pg_value *value = owned;
@@ -107,7 +113,7 @@ PG_NOINLINE void pg_forget_freed(void)
 
 static inline void pg_let_go(const pg_value *value, pg_node node)
 {
-    if (!PG_FREE_THREADED || pg_nodes->host[node] == value) pg_nodes->host[node] = NULL;
+    if (pg_nodes->host[node] == value) pg_nodes->host[node] = NULL;     /* it may have got another object */
     if (--pg_nodes->rec[node].refs == 0) {
         pg_free_nodes(pg_nodes, node);
         if (PG_UNLIKELY(pg_nodes->freed)) pg_forget_freed();
@@ -209,16 +215,20 @@ PyObject *pg_finish_list(pg_result node, PyObject *operands)
     return result;
 }
 
-/* An object for a reference to a node that has none, or one about to die in another thread: what that carries
- * goes to the new one. */
+/* An object for a reference to a node that has none, or one about to die: what that carries goes to the new one. */
 static PyObject *pg_wrap_anew(pg_value *dying, pg_node node)
 {
     PyObject *object = pg_wrap(node);
-    if (object && PG_FREE_THREADED && dying && dying->held) {
-        PG_VALUE(object)->held = dying->held;
-        PG_VALUE(object)->late = dying->late;
-        dying->held = NULL;
-        PyObject_GC_Track(object);
+    if (object && dying && dying->held) {
+        pg_value *value = PG_VALUE(object);
+        if (!pg_hold(value)) {
+            Py_DECREF(object);
+            return NULL;
+        }
+        *value->held = *dying->held;
+        value->late = dying->late;
+        *dying->held = (pg_held){0};
+        dying->late = 0;
     }
     return object;
 }
@@ -290,19 +300,19 @@ static PG_NOINLINE void pg_dealloc_slowly(PyObject *self)
     pg_value *value = PG_VALUE(self);
     PyTypeObject *type = Py_TYPE(self);
     pg_node node = value->node;
-    if (value->late && node && pg_nodes->host[node] == value && pg_nodes->rec[node].refs > 1) {
+    PyObject_GC_UnTrack(self);
+    if (value->weakrefs) PyObject_ClearWeakRefs(self);      /* its callbacks may find the node, and take over */
+    if (value->late && node && pg_nodes->rec[node].refs > 1) {
         Py_SET_REFCNT(self, 1);         /* its results need it: the arena holds it from now on */
-        if (PG_FREE_THREADED) PyObject_GC_Track(self);
+        PyObject_GC_Track(self);
         value->owned = 1;
         pg_nodes->rec[node].flags |= PG_LABELLED;
         pg_nodes->rec[node].refs--;
         return;
     }
-    PyObject_GC_UnTrack(self);
     value->node = 0;
     if (node) pg_let_go(value, node);
     Py_TRASHCAN_BEGIN(self, pg_value_dealloc)
-    if (value->weakrefs) PyObject_ClearWeakRefs(self);
     pg_value_clear(self);
     PyMem_Free(value->held);
     value->held = NULL;

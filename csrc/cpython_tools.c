@@ -1,28 +1,35 @@
 /* What the native backend offers to pygrad's Python modules beside Value: optimizers' steps, zeroing, copies. */
 #include "cpython.h"
 
-/* The nodes of a list of Values, to be freed by PyMem_Free; NULL and an exception where it is none. */
-pg_node *pg_nodes_of(PyObject *list, const char *what, size_t *count)
+/* Takes the nodes of a list of Values, and holds the Values until pg_drop_values. 0 and an exception for others. */
+int pg_take_values(PyObject *list, const char *what, pg_values *values)
 {
-    PyObject *fast = pg_items(list, "expected a list of Values");
-    pg_node *nodes;
-    if (!fast) return NULL;
-    *count = (size_t)PySequence_Fast_GET_SIZE(fast);
-    nodes = PyMem_Malloc((*count + 1) * sizeof *nodes);
-    if (!nodes) PyErr_NoMemory();
-    for (size_t i = 0; nodes && i < *count; i++) {
-        PyObject *value = PySequence_Fast_GET_ITEM(fast, (Py_ssize_t)i);
+    PyObject *items = pg_items(list, "expected a list of Values");
+    if (!items) return 0;
+    values->items = items;
+    values->count = (size_t)PySequence_Fast_GET_SIZE(items);
+    values->nodes = PyMem_Malloc((values->count + 1) * sizeof *values->nodes);
+    if (!values->nodes) PyErr_NoMemory();
+    for (size_t i = 0; values->nodes && i < values->count; i++) {
+        PyObject *value = PySequence_Fast_GET_ITEM(items, (Py_ssize_t)i);
         int fine = PG_IS_VALUE(value) && pg_has_node(value);
-        if (fine) nodes[i] = PG_NODE(value);
+        if (fine) values->nodes[i] = PG_NODE(value);
         else {
             if (!PyErr_Occurred())
                 PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
-            PyMem_Free(nodes);
-            nodes = NULL;
+            PyMem_Free(values->nodes);
+            values->nodes = NULL;
         }
     }
-    Py_DECREF(fast);
-    return nodes;
+    if (values->nodes) return 1;
+    Py_DECREF(items);
+    return 0;
+}
+
+void pg_drop_values(pg_values *values)
+{
+    PyMem_Free(values->nodes);
+    Py_DECREF(values->items);
 }
 
 /* The doubles of a writable buffer with one for each node. None gives NULL. 0 and an exception otherwise. */
@@ -46,20 +53,19 @@ static PG_ENTRY(PyObject *, pg_call_sgd, (PyObject *module, PyObject *arguments)
     PyObject *list, *state;
     pg_sgd_options o;
     int first;
-    size_t count;
-    pg_node *nodes;
+    pg_values values;
     Py_buffer view;
     double *velocity;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "OO(ddddpp)p", &list, &state, &o.lr, &o.momentum, &o.dampening, &o.weight_decay,
                           &o.nesterov, &o.maximize, &first))
         return NULL;
-    if (!(nodes = pg_nodes_of(list, "parameters", &count))) return NULL;
-    if (pg_state(state, count, &view, &velocity)) {
-        pg_sgd(pg_nodes, count, nodes, &o, velocity, first);
+    if (!pg_take_values(list, "parameters", &values)) return NULL;
+    if (pg_state(state, values.count, &view, &velocity)) {
+        pg_sgd(pg_nodes, values.count, values.nodes, &o, velocity, first);
         if (view.obj) PyBuffer_Release(&view);
     }
-    PyMem_Free(nodes);
+    pg_drop_values(&values);
     if (PyErr_Occurred()) return NULL;
     Py_RETURN_NONE;
 }
@@ -69,33 +75,32 @@ static PG_ENTRY(PyObject *, pg_call_adam, (PyObject *module, PyObject *arguments
     PyObject *list, *states[3];
     pg_adam_options o;
     double step, *arrays[3];
-    size_t count;
-    pg_node *nodes;
+    pg_values values;
     Py_buffer views[3];
     int ready = 0;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "OOOO(dddddpp)d", &list, &states[0], &states[1], &states[2], &o.lr, &o.beta1,
                           &o.beta2, &o.eps, &o.weight_decay, &o.decoupled, &o.maximize, &step))
         return NULL;
-    if (!(nodes = pg_nodes_of(list, "parameters", &count))) return NULL;
-    while (ready < 3 && pg_state(states[ready], count, &views[ready], &arrays[ready])) ready++;
-    if (ready == 3 && arrays[0] && arrays[1]) pg_adam(pg_nodes, count, nodes, &o, arrays[0], arrays[1], arrays[2], step);
+    if (!pg_take_values(list, "parameters", &values)) return NULL;
+    while (ready < 3 && pg_state(states[ready], values.count, &views[ready], &arrays[ready])) ready++;
+    if (ready == 3 && arrays[0] && arrays[1])
+        pg_adam(pg_nodes, values.count, values.nodes, &o, arrays[0], arrays[1], arrays[2], step);
     else if (ready == 3) PyErr_SetString(PyExc_TypeError, "Adam needs both moments");
     while (ready-- > 0)
         if (views[ready].obj) PyBuffer_Release(&views[ready]);
-    PyMem_Free(nodes);
+    pg_drop_values(&values);
     if (PyErr_Occurred()) return NULL;
     Py_RETURN_NONE;
 }
 
 static PG_ENTRY(PyObject *, pg_call_zero_grads, (PyObject *module, PyObject *list), (module, list))
 {
-    size_t count;
-    pg_node *nodes = pg_nodes_of(list, "parameters", &count);
+    pg_values values;
     (void)module;
-    if (!nodes) return NULL;
-    pg_zero_grads(pg_nodes, count, nodes);
-    PyMem_Free(nodes);
+    if (!pg_take_values(list, "parameters", &values)) return NULL;
+    pg_zero_grads(pg_nodes, values.count, values.nodes);
+    pg_drop_values(&values);
     Py_RETURN_NONE;
 }
 
@@ -137,24 +142,24 @@ static PG_ENTRY(PyObject *, pg_call_restore, (PyObject *module, PyObject *argume
     double data, grad, k = 0.0, *local = NULL;
     PyObject *operands, *exponent, *gradients, *result = NULL;
     const char *symbol;
-    size_t count;
-    pg_node *nodes;
+    pg_values values;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "iddO!OsO", &op, &data, &grad, &PyTuple_Type, &operands, &exponent, &symbol,
                           &gradients))
         return NULL;
     integral = PyLong_Check(exponent);
     if (exponent != Py_None && !pg_required_number(exponent, "an exponent", &k)) return NULL;
-    if (!(nodes = pg_nodes_of(operands, "operands", &count))) return NULL;
-    if (gradients == Py_None || (local = pg_local_gradients(gradients, (Py_ssize_t)count))) {
+    if (!pg_take_values(operands, "operands", &values)) return NULL;
+    if (gradients == Py_None || (local = pg_local_gradients(gradients, (Py_ssize_t)values.count))) {
         pg_result node;
         do {
-            node = pg_record_copy(pg_nodes, op, data, grad, count, nodes, k, integral, local, local ? NULL : symbol);
+            node = pg_record_copy(pg_nodes, op, data, grad, values.count, values.nodes, k, integral, local,
+                                  local ? NULL : symbol);
         } while (node == PG_FULL && pg_room());
         result = pg_finish_list(node, operands);
     }
     PyMem_Free(local);
-    PyMem_Free(nodes);
+    pg_drop_values(&values);
     return result;
 }
 

@@ -1,21 +1,20 @@
 /* Who may touch the arena and the objects' links to it, in the native backend: one thread at a time. With the
- * GIL that is so. On free-threaded CPython a critical section sees to it around whatever Python calls; like the
- * GIL it gives way where its thread waits, or runs Python code that does. */
+ * GIL that is so. On free-threaded CPython a critical section sees to it around whatever Python calls. Like the
+ * GIL it gives way where its thread waits, or runs Python code that does; that may be in any call of CPython's that
+ * takes a lock or lets go of an object. Unlike the GIL it does not give way after some time. */
 #ifndef PYGRAD_GUARD_H
 #define PYGRAD_GUARD_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#ifndef PG_FREE_THREADED
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000    /* 3.13 has no PyUnstable_TryIncRef */
 #define PG_FREE_THREADED 1
 #else
 #define PG_FREE_THREADED 0
 #endif
-#endif
 
-/* PG_ENTRY(type, name, parameters, their names) { ... }: a function that Python calls. */
+/* PG_ENTRY(type, name, parameters, their names) { ... }: a function called where the guard is not held. */
 #if PG_FREE_THREADED
 extern PyObject *pg_guard;
 #define PG_ENTRY(type, name, parameters, arguments)     \

@@ -3,8 +3,12 @@
 The declarations are read from csrc/pygrad.h itself, so that each prototype stands once.
 """
 
+from __future__ import annotations
+
 import sys
+import sysconfig
 from pathlib import Path
+from typing import Any
 
 from cffi import FFI
 
@@ -43,7 +47,18 @@ enum { PG_KEEPS_GIL = 1 };
 #else
 enum { PG_KEEPS_GIL = 0 };
 #endif
+#ifdef Py_GIL_DISABLED
+/* cffi says of its modules that they do without the GIL. The Python code around this one does not. */
+static PyObject *pg_with_gil(PyObject *module)
+{
+    if (module) PyUnstable_Module_SetGIL(module, Py_MOD_GIL_USED);
+    return module;
+}
+#define _cffi_init(...) pg_with_gil(_cffi_init(__VA_ARGS__))
+#endif
 """
+#: For that, the whole of Python's API: what cffi would define here keeps to a part of it.
+FREE_THREADED: dict[str, Any] = {"py_limited_api": False, "undef_macros": ["Py_TARGET_ABI3T"]}
 
 ffi = FFI()
 ffi.cdef(declarations() + "enum { PG_KEEPS_GIL, ... };")
@@ -54,4 +69,5 @@ ffi.set_source(
     depends=HEADERS,
     include_dirs=["csrc"],
     extra_compile_args=COMPILE_ARGUMENTS,
+    **(FREE_THREADED if sysconfig.get_config_var("Py_GIL_DISABLED") else {}),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pygrad import _native
@@ -68,6 +69,11 @@ def _equip() -> None:
 
 
 _equip()
+
+if hasattr(_native, "before_fork"):
+    os.register_at_fork(
+        before=_native.before_fork, after_in_parent=_native.after_fork, after_in_child=_native.after_fork
+    )
 
 __all__ = [
     "OPS",

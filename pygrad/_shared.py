@@ -59,6 +59,7 @@ class Description(NamedTuple):
     has_closure: bool
     attributes: dict[str, Any]
 
+
 _MISSING = object()
 
 

@@ -273,7 +273,13 @@ def test_the_interpreter_ends_in_silence(program):
     import subprocess
 
     done = subprocess.run(
-        [sys.executable, "-c", "from pygrad import Value\n" + program],
+        [
+            sys.executable,
+            "-W",
+            "ignore:The global interpreter lock",
+            "-c",
+            "from pygrad import Value\n" + program,
+        ],
         capture_output=True,
         text=True,
         env=os.environ,

@@ -8,6 +8,7 @@ import pytest
 
 import pygrad
 from pygrad import Value
+from pygrad.value import engine
 
 
 def in_threads(count, work):
@@ -85,10 +86,10 @@ def test_objects_that_go_in_one_thread_while_another_finds_them(no_leak):
     def walk(i):
         for _ in range(1000):
             root = box[0]
-            nodes = [root, *root._prev]
-            for v in nodes:
+            nodes = root._prev
+            assert root._prev == nodes  # the very objects
+            for v in (root, *nodes):
                 assert v.data in (1.0, 2.0, 4.0, 6.0, 7.0, 8.0, 13.0)
-                assert v in nodes and v._prev is not None
                 assert getattr(v, "label", "") in ("", "inner")
                 assert getattr(v, "partner", x).data in (1.0, 2.0)
             root.backward()
@@ -97,6 +98,28 @@ def test_objects_that_go_in_one_thread_while_another_finds_them(no_leak):
     box.clear()
     x.grad = 0.0
     (x * x).backward()
+    assert x.grad == 4.0 and engine.check() == 0
+
+
+def test_a_closure_that_waits_for_another_thread(no_leak):
+    x = Value(2.0)
+    waits, recorded = threading.Event(), threading.Event()
+
+    def step():
+        waits.set()
+        while not recorded.is_set():  # busy: nothing here gives way by itself
+            pass
+        x.grad += out.grad
+
+    out = Value(x.data, (x,), "custom")
+    out._backward = step
+
+    def record():
+        waits.wait(60)
+        (x * 3.0).backward()
+        recorded.set()
+
+    in_threads(2, lambda i: (out.backward, record)[i]())
     assert x.grad == 4.0
 
 
@@ -157,7 +180,9 @@ print(len(hoard), wrong)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
 def test_fork_beside_a_reverse_pass():
+    """And beside a thread that waits for the pass to end."""
     x = Value(1.0)
     deep = x
     for _ in range(200_000):
@@ -168,16 +193,22 @@ def test_fork_beside_a_reverse_pass():
         while not done.is_set():
             deep.backward()
 
-    thread = threading.Thread(target=passes)
-    thread.start()
+    def records():
+        while not done.is_set():
+            x * 2.0
+
+    threads = [threading.Thread(target=passes), threading.Thread(target=records)]
+    for thread in threads:
+        thread.start()
     try:
         for _ in range(5):
             child = os.fork()
             if child == 0:
                 y = Value(3.0)
-                (y * y).backward()
+                (y * y + x).backward()
                 os._exit(0 if y.grad == 6.0 else 1)
             assert os.waitpid(child, 0)[1] == 0
     finally:
         done.set()
-        thread.join()
+        for thread in threads:
+            thread.join()

@@ -155,6 +155,14 @@ static void test_labels(void)
     CHECK(made(pg_leaf(a, 2.0)) != x);                      /* its slot waits for the host */
     CHECK(pg_next_freed(a, 0) == x && pg_next_freed(a, x) == 0);
     CHECK(made(pg_leaf(a, 3.0)) == x && pg_check(a) == PG_OK);
+    y = made(pg_leaf(a, 4.0));
+    pg_label(a, x);
+    pg_label(a, y);
+    drop(a, x);
+    CHECK(pg_next_freed(a, 0) == x);
+    drop(a, y);                                             /* by another thread, while the host forgets x */
+    CHECK(pg_next_freed(a, x) == y && pg_next_freed(a, y) == 0 && pg_check(a) == PG_OK);
+    CHECK(made(pg_leaf(a, 5.0)) == x || made(pg_leaf(a, 5.0)) == x);
     pg_arena_free(a);
 }
 

@@ -349,8 +349,7 @@ static int pg_find_fault(pg_arena *arena, uint32_t *refs)
     if (!pg_bits_sound(&arena->free, arena->free_count)) return 1;
     if (arena->idle && !pg_bits_sound(pg_pass_marks(arena->idle), 0)) return 2;     /* marks left behind */
     if (arena->top < 1 || arena->top > arena->capacity) return 3;
-    for (uint64_t n = arena->free_end; n < arena->capacity; n++)
-        if (pg_bits_has(&arena->free, (uint32_t)n)) return 4;
+    if (pg_bits_next(&arena->free, arena->free_end) < arena->free.indices) return 4;
     if (arena->top > 1 && pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) return 5;
     for (uint64_t n = arena->run_next; n < arena->run_end; n++) {
         if (n >= arena->top || pg_bits_has(&arena->free, (uint32_t)n)) return 10;
@@ -381,9 +380,9 @@ int pg_check(pg_arena *arena)
     int fault = PG_NO_MEMORY;
     uint32_t *refs;
     pg_lock(arena);
-    refs = pg_allocate(arena, NULL, arena->capacity * sizeof *refs);
+    refs = pg_allocate(arena, NULL, arena->top * sizeof *refs);
     if (refs) {
-        memset(refs, 0, (size_t)arena->capacity * sizeof *refs);
+        memset(refs, 0, (size_t)arena->top * sizeof *refs);
         fault = pg_find_fault(arena, refs);
         pg_deallocate(arena, refs);
     }

@@ -349,6 +349,7 @@ static int pg_find_fault(pg_arena *arena, uint32_t *refs)
     if (!pg_bits_sound(&arena->free, arena->free_count)) return 1;
     if (arena->idle && !pg_bits_sound(pg_pass_marks(arena->idle), 0)) return 2;     /* marks left behind */
     if (arena->top < 1 || arena->top > arena->capacity) return 3;
+    if (rec[0].refs == 0 || pg_bits_has(&arena->free, 0)) return 11;
     if (pg_bits_next(&arena->free, arena->free_end) < arena->free.indices) return 4;
     if (arena->top > 1 && pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) return 5;
     for (uint64_t n = arena->run_next; n < arena->run_end; n++) {

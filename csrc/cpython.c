@@ -778,19 +778,20 @@ static PyObject *pg_on_new_attribute(PyObject *module, PyObject *function)
 #if PG_FREE_THREADED && defined(HAVE_FORK)
 #define PG_FORK_HOOKS
 static _Thread_local PyCriticalSection pg_fork_section;
+static _Thread_local int pg_forks;      /* begun and not ended: what else is called before a fork may fork itself */
 
 /* A thread that forks has the guard: in the child nobody else could give it back. */
 static PyObject *pg_before_fork(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    PyCriticalSection_Begin(&pg_fork_section, pg_guard);
+    if (pg_forks++ == 0) PyCriticalSection_Begin(&pg_fork_section, pg_guard);
     Py_RETURN_NONE;
 }
 
 static PyObject *pg_after_fork(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    PyCriticalSection_End(&pg_fork_section);
+    if (--pg_forks == 0) PyCriticalSection_End(&pg_fork_section);
     Py_RETURN_NONE;
 }
 #endif

@@ -50,7 +50,7 @@ typedef struct pg_value {
 
 /* Values held while the library works on their nodes. */
 typedef struct pg_values {
-    PyObject *items;            /* a list or tuple */
+    PyObject *items;            /* a tuple */
     size_t count;
     pg_node *nodes;
 } pg_values;

@@ -122,18 +122,31 @@ static inline void pg_let_go(const pg_value *value, pg_node node)
 
 /* -- made ------------------------------------------------------------------------------------------- */
 
-PG_NOINLINE PyObject *pg_wrap_new(pg_node node)
+static pg_value *pg_new_object(void)
 {
     pg_value *value = PyObject_GC_New(pg_value, pg_value_type);
-    if (!value) {
-        pg_unref(pg_nodes, node);
-        return NULL;
-    }
+    if (!value) return NULL;
     value->late = value->owned = 0;
     value->held = NULL;
     value->weakrefs = NULL;
-    pg_link(value, node);
+    return value;
+}
+
+PG_NOINLINE PyObject *pg_wrap_new(pg_node node)
+{
+    pg_value *value = pg_new_object();
+    if (value) pg_link(value, node);
+    else pg_unref(pg_nodes, node);
     return (PyObject *)value;
+}
+
+/* Sees to it that pg_wrap does not allocate: up to 3.11 that may run the collector, and finalizers. */
+static int pg_stock(void)
+{
+    pg_value *value;
+    if (PG_FREE_THREADED || pg_spare_count) return 1;
+    if (!(value = pg_new_object())) return 0;
+    return pg_spare(value);
 }
 
 /* Gives an object the node that __init__ has recorded, in place of the one it had. */
@@ -218,25 +231,30 @@ PyObject *pg_finish_list(pg_result node, PyObject *operands)
 /* An object for a reference to a node that has none, or one about to die: what that carries goes to the new one. */
 static PyObject *pg_wrap_anew(pg_value *dying, pg_node node)
 {
-    PyObject *object = pg_wrap(node);
-    if (object && dying && dying->held) {
-        pg_value *value = PG_VALUE(object);
-        if (!pg_hold(value)) {
-            Py_DECREF(object);
-            return NULL;
-        }
-        *value->held = *dying->held;
-        value->late = dying->late;
-        *dying->held = (pg_held){0};
-        dying->late = 0;
+    pg_held *empty = NULL;
+    PyObject *object;
+    if (dying && dying->held && !(empty = PyMem_Calloc(1, sizeof *empty))) {
+        pg_unref(pg_nodes, node);
+        return PyErr_NoMemory();
     }
+    object = pg_wrap(node);
+    if (object && empty) {
+        PG_VALUE(object)->held = dying->held;
+        PG_VALUE(object)->late = dying->late;
+        dying->held = empty;        /* not NULL: as pg_delete is to see that it is not plain */
+        dying->late = 0;
+        PyObject_GC_Track(object);
+    }
+    else PyMem_Free(empty);
     return object;
 }
 
 /* The one object of a node that somebody else holds a reference to. */
 PyObject *pg_object_of(pg_node node)
 {
-    pg_value *value = pg_nodes->host[node];
+    pg_value *value;
+    if (!pg_stock()) return NULL;
+    value = pg_nodes->host[node];
     if (value && !value->owned && pg_try_reference(value)) return (PyObject *)value;
     pg_nodes->rec[node].refs++;
     if (!value || !value->owned) return pg_wrap_anew(value, node);
@@ -301,7 +319,7 @@ static PG_NOINLINE void pg_dealloc_slowly(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     pg_node node = value->node;
     PyObject_GC_UnTrack(self);
-    if (value->weakrefs) PyObject_ClearWeakRefs(self);      /* its callbacks may find the node, and take over */
+    if (value->late && value->weakrefs) PyObject_ClearWeakRefs(self);   /* its callbacks may make another object */
     if (value->late && node && pg_nodes->rec[node].refs > 1) {
         Py_SET_REFCNT(self, 1);         /* its results need it: the arena holds it from now on */
         PyObject_GC_Track(self);
@@ -312,7 +330,8 @@ static PG_NOINLINE void pg_dealloc_slowly(PyObject *self)
     }
     value->node = 0;
     if (node) pg_let_go(value, node);
-    Py_TRASHCAN_BEGIN(self, pg_value_dealloc)
+    Py_TRASHCAN_BEGIN(self, pg_value_dealloc)       /* which may call again, later, what is not plain then either */
+    if (value->weakrefs) PyObject_ClearWeakRefs(self);
     pg_value_clear(self);
     PyMem_Free(value->held);
     value->held = NULL;

@@ -4,14 +4,14 @@
 /* Takes the nodes of a list of Values, and holds the Values until pg_drop_values. 0 and an exception for others. */
 int pg_take_values(PyObject *list, const char *what, pg_values *values)
 {
-    PyObject *items = pg_items(list, "expected a list of Values");
+    PyObject *items = PySequence_Tuple(list);
     if (!items) return 0;
     values->items = items;
-    values->count = (size_t)PySequence_Fast_GET_SIZE(items);
+    values->count = (size_t)PyTuple_GET_SIZE(items);
     values->nodes = PyMem_Malloc((values->count + 1) * sizeof *values->nodes);
     if (!values->nodes) PyErr_NoMemory();
     for (size_t i = 0; values->nodes && i < values->count; i++) {
-        PyObject *value = PySequence_Fast_GET_ITEM(items, (Py_ssize_t)i);
+        PyObject *value = PyTuple_GET_ITEM(items, (Py_ssize_t)i);
         int fine = PG_IS_VALUE(value) && pg_has_node(value);
         if (fine) values->nodes[i] = PG_NODE(value);
         else {
@@ -149,17 +149,17 @@ static PG_ENTRY(PyObject *, pg_call_restore, (PyObject *module, PyObject *argume
         return NULL;
     integral = PyLong_Check(exponent);
     if (exponent != Py_None && !pg_required_number(exponent, "an exponent", &k)) return NULL;
-    if (!pg_take_values(operands, "operands", &values)) return NULL;
-    if (gradients == Py_None || (local = pg_local_gradients(gradients, (Py_ssize_t)values.count))) {
+    if (gradients != Py_None && !(local = pg_local_gradients(gradients, PyTuple_GET_SIZE(operands)))) return NULL;
+    if (pg_take_values(operands, "operands", &values)) {
         pg_result node;
         do {
             node = pg_record_copy(pg_nodes, op, data, grad, values.count, values.nodes, k, integral, local,
                                   local ? NULL : symbol);
         } while (node == PG_FULL && pg_room());
         result = pg_finish_list(node, operands);
+        pg_drop_values(&values);
     }
     PyMem_Free(local);
-    pg_drop_values(&values);
     return result;
 }
 

@@ -15,10 +15,12 @@ Three things here are for speed, since each call into C costs several times a Py
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, Callable
 from weakref import ref
 
@@ -82,20 +84,27 @@ def _open_views() -> None:
     grad_view = memoryview(ffi.buffer(lib.pg_grad_array(arena), size)).cast("B").cast("d")
 
 
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """A block in which no finalizer of garbage is to come back to this module."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _grow() -> int:
     """Double the arena, which moves its arrays."""
     if not VIEWS:
         return lib.pg_grow(arena, 0)
-    collecting = gc.isenabled()
-    gc.disable()  # a finalizer that recorded while the views are closed would be slow, or grow again
-    data_view.release()
-    grad_view.release()
-    try:
+    with without_collections():  # one that recorded while the views are closed would be slow, or grow again
+        data_view.release()
+        grad_view.release()
         status = lib.pg_grow(arena, 0)
         _open_views()
-    finally:
-        if collecting:
-            gc.enable()
     return status
 
 
@@ -142,7 +151,14 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
 
 
 def release_buried() -> None:
-    """Hand the dead objects' references back, and forget what was stored for nodes that are freed."""
+    """Hand the dead objects' references back, and let go of pinned objects from time to time."""
+    if _release() >= len(pinned):  # so that looking at them costs no more than the releases did
+        unpin()
+
+
+def _release() -> int:
+    """Hand the dead objects' references back, and forget what was stored for nodes that are freed. Returns
+    how many references that were since the pinned objects were last looked at."""
     global _released
     nodes: list[int] = []
     if _taking.acquire(blocking=False):  # who fails meets another thread, or a finalizer, doing just this
@@ -160,29 +176,29 @@ def release_buried() -> None:
             labels.pop(node, None)
             node = lib.pg_next_freed(arena, node)
         _released += len(nodes)
-        if _released >= len(pinned):  # so that looking at them costs no more than the releases did
-            unpin()
+        return _released
 
 
 def unpin() -> None:
     """Let go of the pinned objects of which no result is left."""
     global _released
     with lock:
-        _released = 0
-        for node in list(pinned):
+        for node in sorted(pinned, reverse=True):  # results first: an operand may be pinned for theirs alone
             if node in pinned and lib.pg_references(arena, node) == 1:  # its own object's
                 del pinned[node]  # this may run finalizers, which may come here
+                _release()
+        _released = 0
 
 
 @documented
 def live_nodes() -> int:
     if not _batches.COUNTED:
         _batches.sweep(buried, thoroughly=True)
-    release_buried()
-    unpin()
-    while buried:  # a pinned object may have gone, and others with it
+    while True:
         release_buried()
         unpin()
+        if not buried:  # a finalizer may have added to it
+            break
     return lib.pg_live_nodes(arena)
 
 

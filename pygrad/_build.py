@@ -57,7 +57,7 @@ static PyObject *pg_with_gil(PyObject *module)
 #define _cffi_init(...) pg_with_gil(_cffi_init(__VA_ARGS__))
 #endif
 """
-#: For that, the whole of Python's API: what cffi would define here keeps to a part of it.
+#: PyUnstable_Module_SetGIL is not in the limited API, which cffi chooses from 3.15 on.
 FREE_THREADED: dict[str, Any] = {"py_limited_api": False, "undef_macros": ["Py_TARGET_ABI3T"]}
 
 ffi = FFI()

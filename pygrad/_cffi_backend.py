@@ -121,13 +121,16 @@ def _object(node: int) -> Value:
     """The one object of a node that somebody else holds a reference to."""
     if not store.tracking:
         store.track(Value)
-    with store.lock:
+    value = store.find_object(node)
+    if value is not None:
+        return value
+    with store.lock, store.without_collections():  # in which somebody else could make one
         value = store.find_object(node)
         if value is None:
             lib.pg_retain(arena, node)
             value = _wrap(node)
-            if len(buried) > 10000:
-                store.release_buried()
+    if len(buried) > 10000:
+        store.release_buried()
     return value
 
 

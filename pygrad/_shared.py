@@ -92,7 +92,7 @@ class Attribute:
         place, other = self._constants, self._others
         if type(attribute) not in CONSTANTS:
             place, other = other, place
-        place(value, True)[self.name] = attribute  # first: another thread finds the one or the other
+        place(value, True)[self.name] = attribute  # first: threads that set constants lose none
         self._forget(other(value, False))
 
     def __delete__(self, value: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from conftest import settled
 
 import pygrad
 from pygrad import Value
@@ -99,6 +100,53 @@ def test_finalizers_and_weak_references_that_come_back():
     gc.collect()
     pygrad.live_nodes()
     assert reference() is None and sorted(results) == [3.0, 8.0]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_weak_references_to_values_that_go_deep_in_a_chain(kept):
+    """CPython puts the end of some objects off, where many are nested."""
+    import weakref
+
+    before = settled()
+    for depth in range(20, 120):
+        v = Value(1.0)
+        reference = weakref.ref(v)
+        if kept:
+            v._backward = lambda: None
+        chain = [v, v * 2.0]
+        del v
+        for _ in range(depth):
+            chain = [chain]
+        del chain
+        gc.collect() if sys.implementation.name != "cpython" else None
+        assert reference() is None
+    assert settled() == before and engine.check() == 0
+
+
+@ON_CPYTHON
+def test_a_finalizer_that_finds_a_node_while_its_object_is_made():
+    """Up to CPython 3.11 making an object may collect garbage first."""
+
+    class Looks:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            found.append(root._prev)
+
+    x, hoard, thresholds = Value(1.0), [Value(0.0) for _ in range(1100)], gc.get_threshold()
+    try:
+        for _ in range(100):
+            found = []
+            root = x * 2.0 + 1.0
+            hoard.append(Value(0.0))  # in the place of the object of x * 2.0: there is no dead one left
+            Looks()
+            gc.set_threshold(1)
+            operands = root._prev
+            gc.set_threshold(*thresholds)
+            assert all(other == operands for other in found)
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def test_float_and_hash_that_come_back():

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import sys
 import weakref
 
 import pytest
@@ -302,6 +303,27 @@ def test_late_closures_go_one_at_a_time_with_the_results(no_leak):
         results.pop().backward()
         assert settled() <= before + 2 * len(results)
     assert x.grad == 30.0
+
+
+@pytest.mark.skipif(pygrad.backend != "cffi", reason="the other backend pins nothing")
+def test_pinned_objects_go_without_being_counted(no_leak):
+    """A chain of them, each held for the next one's sake alone, after about as many releases."""
+    from pygrad import _arena
+
+    x = Value(1.0)
+    settled()
+    before, end, chain = len(_arena.pinned), x, []
+    for _ in range(100):
+        chain.append(end := end * 1.0)
+    for v in chain:
+        v.partner = x
+    assert len(_arena.pinned) > before + 90
+    del v, end, chain
+    for _ in range(300):
+        x * 2.0
+        _arena.release_buried()
+    if sys.implementation.name == "cpython":
+        assert len(_arena.pinned) <= before
 
 
 def test_a_closure_on_a_leaf_runs():

@@ -512,8 +512,8 @@ static PG_ENTRY(int, pg_set_closure, (PyObject *self, PyObject *closure, void *u
     pg_held *held;
     (void)unused;
     if (!closure || !PyCallable_Check(closure)) {
-        PyErr_Format(PyExc_TypeError, "_backward must be callable, not %.200s",
-                     closure ? Py_TYPE(closure)->tp_name : "deleted");
+        if (!closure) PyErr_SetString(PyExc_AttributeError, "_backward can't be deleted");
+        else PyErr_Format(PyExc_TypeError, "_backward must be callable, not %.200s", Py_TYPE(closure)->tp_name);
         return -1;
     }
     held = pg_keep_object(PG_VALUE(self));

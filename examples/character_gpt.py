@@ -11,7 +11,10 @@ import argparse
 import random
 from importlib.resources import files
 
-from rich.progress import track
+try:
+    from rich.progress import track
+except ModuleNotFoundError:
+    raise SystemExit("this example shows its progress with the package rich: pip install rich") from None
 
 import pygrad
 from pygrad import Value, losses

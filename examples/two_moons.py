@@ -28,7 +28,10 @@ def moons(count, noise=0.1):
 
 
 def draw(model, points, labels, path):
-    import matplotlib
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise SystemExit("the picture is drawn by matplotlib: pip install matplotlib") from None
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt

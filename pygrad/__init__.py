@@ -8,6 +8,11 @@
 -6.0
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from pygrad import copying as _copying  # gives Value its copy and pickle methods  # noqa: F401
 from pygrad._version import __version__
 from pygrad.arrays import array, data, grads
@@ -27,6 +32,13 @@ def softmax(values):  # type: ignore[no-untyped-def]
     values = [v if isinstance(v, Value) else Value(v) for v in values]
     total = functions["logsumexp"](values)
     return [v.exp_minus(total) for v in values]
+
+
+def __getattr__(name: str) -> Any:
+    """The modules that a program may not need are imported when it names them."""
+    if name in ("engine", "losses", "optim"):
+        return importlib.import_module(f"pygrad.{name}")
+    raise AttributeError(f"module 'pygrad' has no attribute {name!r}")
 
 
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table

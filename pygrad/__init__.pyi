@@ -1,5 +1,9 @@
 from collections.abc import Iterable
 
+from pygrad import engine as engine
+from pygrad import losses as losses
+from pygrad import nn as nn
+from pygrad import optim as optim
 from pygrad._version import __version__ as __version__
 from pygrad.arrays import array as array
 from pygrad.arrays import data as data

@@ -16,6 +16,7 @@ from pygrad._shared import (
     Attribute,
     Description,
     Op,
+    format_value,
     number,
     represent,
     required_number,
@@ -374,6 +375,7 @@ class Value(_Node):
         return show_op(symbol, int(exponent) if integral[0] else exponent)
 
     __repr__ = represent
+    __format__ = format_value
 
 
 def _constants(value: Value, create: bool) -> dict[str, Any] | None:
@@ -422,6 +424,8 @@ def _record_custom(data: float, operands: tuple, op: Any) -> int:
 
 @documented
 def operands(value: Value) -> list[Value]:
+    if not isinstance(value, Value):
+        raise TypeError(f"expected a Value, not {type(value).__name__}")
     node, room = value._node, 2
     while True:
         nodes = ffi.new("pg_node[]", room)

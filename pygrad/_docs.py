@@ -5,8 +5,8 @@ from typing import Any
 DOCS = {
     "Value": """A number that remembers how it was computed.
 
-``data`` is the number, ``grad`` the derivative of the last root that `backward` was called on with
-respect to it; both are float64 and can be assigned.
+``data`` is the number, ``grad`` what `backward` has added up of the derivatives of its roots with respect
+to it; both are float64 and can be assigned.
 
 >>> x, y = Value(2.0), Value(-3.0)
 >>> z = x * y + x ** 2

@@ -20,7 +20,7 @@ from pygrad._native import (
     zero_grads,
     zero_graph,
 )
-from pygrad._shared import KINDS, Attribute, Description, Memory, Op, represent, show_op
+from pygrad._shared import KINDS, Attribute, Description, Memory, Op, format_value, represent, show_op
 
 backend = "native"
 
@@ -62,6 +62,7 @@ def _equip() -> None:
         {name: text for name, text in DOCS.items() if name not in ("Value", "_op", "_prev", "memory")}
     )
     Value.__repr__ = represent
+    Value.__format__ = format_value
     Value._op = property(shown_op, doc=DOCS["_op"])
     Value._prev = property(prev, doc=DOCS["_prev"])
     add_attribute("label")

@@ -112,6 +112,11 @@ def represent(self: Any) -> str:
     return f"Value(data={self.data!r})"
 
 
+def format_value(self: Any, spec: str) -> str:
+    """``f"{v:.3f}"`` is the number; without a format, what ``str`` gives."""
+    return format(self.data, spec) if spec else str(self)
+
+
 def show_op(symbol: str, exponent: float | None) -> str:
     """The operation's symbol; a power shows its exponent, as in '**2'."""
     return symbol if exponent is None else f"{symbol}{exponent}"

@@ -56,7 +56,7 @@ def draw_dot(
         import graphviz
     except ImportError as error:
         raise ImportError(
-            'drawing needs the Python package graphviz: pip install "pygrad-cffi[viz]"'
+            "drawing needs the Python package graphviz (the extra viz): pip install graphviz"
         ) from error
 
     # `operands` holds every object it has met: a node that nobody else holds would otherwise get a new object
@@ -183,8 +183,13 @@ def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: 
 def _text(value: Any, labels: dict[Any, str]) -> str:
     """What a value's box says."""
     numbers = f"data {value.data:.4f} | grad {value.grad:.4f}"
-    label = str(getattr(value, "label", "")) or labels.get(value, "")
+    label = _label(value, labels)
     return f"{label.translate(_ESCAPES)} | {numbers}" if label else numbers
+
+
+def _label(value: Any, labels: dict[Any, str]) -> str:
+    label = getattr(value, "label", None)
+    return labels.get(value, "") if label is None or label == "" else str(label)
 
 
 #: Characters that mean something in the label of a record.
@@ -223,9 +228,8 @@ def print_graph(
     stack = [(value, "", "") for value in reversed(roots)]
     while stack:
         value, first, rest = stack.pop()
-        name = " ".join(
-            part for part in (value._op, getattr(value, "label", "") or labels.get(value, "")) if part
-        )
+        label = _label(value, labels).replace("\n", "\\n")
+        name = " ".join(part for part in (value._op, label) if part)
         if value in numbers:
             print(f"{first}#{numbers[value]} {name}, above".replace(" ,", ","), file=file or sys.stdout)
             continue

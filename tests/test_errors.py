@@ -53,6 +53,8 @@ REFUSED = [
     (TypeError, lambda v: setattr(v, "grad", v)),
     (OverflowError, lambda v: setattr(v, "data", 10**400)),
     (TypeError, lambda v: setattr(v, "_backward", 3)),
+    (AttributeError, lambda v: delattr(v, "_backward")),
+    (TypeError, lambda v: pygrad.operands(3)),
     (AttributeError, lambda v: setattr(v, "_prev", set())),
     (TypeError, lambda v: v < 1),
 ]

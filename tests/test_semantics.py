@@ -20,6 +20,18 @@ def test_construction_and_representation():
     assert type(Value(True).data) is float
 
 
+def test_modules_are_there_when_they_are_named(run_python):
+    program = "import pygrad; print(pygrad.optim.SGD, pygrad.losses.mse, pygrad.nn.MLP, pygrad.engine.Value)"
+    assert "SGD" in run_python(program)
+    with pytest.raises(AttributeError, match="no attribute 'layers'"):
+        pygrad.layers
+
+
+def test_a_format_is_the_numbers():
+    v = Value(2.0)
+    assert (f"{v:.3f}", f"{v}") == ("2.000", "Value(data=2.0)")
+
+
 def test_data_and_grad_can_be_assigned():
     v = Value(1.0)
     v.data -= 0.25

@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
     try:
         from pygrad.bench import report
     except ImportError as error:
-        sys.exit(f"{error.name} is needed for this; install the extra: pip install 'pygrad-cffi[bench]'")
+        sys.exit(f"{error.name} is needed for this (the extra bench): pip install {error.name}")
     from pygrad.bench.contenders import find_contenders
     from pygrad.bench.measure import measure
 

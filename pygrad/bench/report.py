@@ -114,7 +114,7 @@ def check_plot(path: Path) -> None:
     try:
         import matplotlib  # type: ignore[import-not-found]  # noqa: F401
     except ImportError:
-        sys.exit("matplotlib is needed for --plot; install the extra: pip install 'pygrad-cffi[bench]'")
+        sys.exit("matplotlib is needed for --plot (the extra bench): pip install matplotlib")
     if path.suffix not in (".svg", ".png", ".pdf"):
         sys.exit(f"{path}: the chart's file must end in .svg, .png or .pdf")
 

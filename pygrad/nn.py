@@ -11,7 +11,7 @@ MLP of [Layer of [ReLUNeuron(3), ReLUNeuron(3)], Layer of [LinearNeuron(2)]]
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pygrad.value import Value, engine, functions
@@ -120,6 +120,8 @@ class MLP(Module):
     says."""
 
     def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str | None = True) -> None:
+        if not isinstance(nouts, Iterable):
+            raise TypeError(f"nouts is a list of sizes, one for each layer, not {nouts!r}")
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [

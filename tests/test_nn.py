@@ -99,6 +99,8 @@ def test_shapes():
     assert len(MLP(3, [4, 4, 1]).parameters()) == 41
     with pytest.raises(ValueError, match="equal length"):
         Neuron(2)([1.0])
+    with pytest.raises(TypeError, match="nouts"):
+        MLP(2, 1)
     with pytest.raises(ValueError, match="nonlin"):
         Neuron(2, nonlin="cube")
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pygrad import Value
+from pygrad import Value, nn
 from pygrad.optim import SGD, Adam, AdamW
 from pygrad.optim.lr_scheduler import CosineAnnealingLR, LinearLR, StepLR
 
@@ -159,5 +159,8 @@ def test_bad_arguments():
             call()
     optimizer = Adam([p, Value(2.0)])
     optimizer.step()
+    for given in (nn.MLP(2, [1]), p):
+        with pytest.raises(TypeError, match="an optimizer takes"):
+            SGD(given)
     with pytest.raises(ValueError, match="2 parameters, not of 1"):
         Adam([p]).load_state_dict(optimizer.state_dict())

@@ -33,6 +33,10 @@ class Optimizer:
     arrays: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Value], **options: Any) -> None:
+        if hasattr(params, "parameters"):
+            raise TypeError("an optimizer takes parameters: model.parameters(), not the model")
+        if isinstance(params, Value):
+            raise TypeError("an optimizer takes a list of parameters, even of a single one")
         self.params = list(params)
         if not self.params:
             raise ValueError("an optimizer needs parameters, and got none")

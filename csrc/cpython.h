@@ -1,9 +1,9 @@
 /* Inside the native backend: a Value as CPython sees it, and how it comes and goes. The arena is one thread's
- * at a time (guard.h): nothing here gives it up while the arena is in use. */
+ * at a time (cpython_guard.h): nothing here gives it up while the arena is in use. */
 #ifndef PYGRAD_CPYTHON_H
 #define PYGRAD_CPYTHON_H
 
-#include "guard.h"
+#include "cpython_guard.h"
 
 #include "arena.h"
 #include "pass.h"

@@ -2,8 +2,8 @@
  * GIL that is so. On free-threaded CPython a critical section sees to it around whatever Python calls. Like the
  * GIL it gives way where its thread waits, or runs Python code that does; that may be in any call of CPython's that
  * takes a lock or lets go of an object. Unlike the GIL it does not give way after some time. */
-#ifndef PYGRAD_GUARD_H
-#define PYGRAD_GUARD_H
+#ifndef PYGRAD_CPYTHON_GUARD_H
+#define PYGRAD_CPYTHON_GUARD_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

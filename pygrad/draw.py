@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -166,6 +165,8 @@ def _postorder(roots: list[Any], operands: dict[Any, list[Any]], leave: Callable
 def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: dict[Any, str]) -> list[Any]:
     """Sort each value's operands by what they show, then by all that is below them, which a digest stands for
     (what is alike in both may come in either order); then list the values, operands first."""
+    import hashlib  # a tenth of the time that importing pygrad takes, for drawing alone
+
     keys: dict[Any, tuple[str, str, str]] = {}
 
     def sort(value: Any) -> None:

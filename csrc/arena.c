@@ -1,9 +1,5 @@
-/* Where nodes live: memory, references, the reuse of slots. Recording is in graph.c. */
-#define _POSIX_C_SOURCE 200809L     /* nanosleep */
-
+/* The arena's memory, references, and the freeing of nodes. */
 #include "arena.h"
-#include "lock.h"
-#include "pass.h"
 
 #include <stdlib.h>
 
@@ -13,7 +9,7 @@ enum { PG_FIRST_CAPACITY = 1024 };
 #define PG_MOST_NODES (UINT32_MAX - 1u)
 #endif
 
-static void *pg_realloc(void *context, void *block, size_t size)
+static void *reallocate(void *context, void *block, size_t size)
 {
     (void)context;
     if (size) return realloc(block, size);
@@ -21,22 +17,35 @@ static void *pg_realloc(void *context, void *block, size_t size)
     return NULL;
 }
 
-void *pg_allocate(pg_arena *arena, void *block, uint64_t size)
-{
-    return size > SIZE_MAX ? NULL : arena->resize(arena->context, block, (size_t)size);
-}
+void *pgi_allocate(pg_arena *arena, void *block, uint64_t size)
+{ return size > SIZE_MAX ? NULL : arena->resize(arena->context, block, (size_t)size); }
 
-void pg_deallocate(pg_arena *arena, void *block)
+void pgi_deallocate(pg_arena *arena, void *block)
 {
     if (block) arena->resize(arena->context, block, 0);
 }
 
 /* -- arenas ------------------------------------------------------------------------------------ */
 
-pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int hosts)
+static pg_pass *new_pass(pg_arena *arena)
+{
+    pg_pass *pass = pgi_allocate(arena, NULL, sizeof *pass);
+    if (!pass) return NULL;
+    memset(pass, 0, sizeof *pass);
+    pass->arena = arena;
+    return pass;
+}
+
+static void free_pass(pg_pass *pass)
+{
+    if (pass->marks.indices) pgi_deallocate(pass->arena, pass->marks.level[0]);
+    pgi_deallocate(pass->arena, pass);
+}
+
+pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int objects)
 {
     pg_arena *arena;
-    if (!resize) resize = pg_realloc;
+    if (!resize) resize = reallocate;
     if (!limit || limit > PG_MOST_NODES) limit = PG_MOST_NODES;
     arena = resize(context, NULL, sizeof *arena);
     if (!arena) return NULL;
@@ -44,349 +53,195 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int host
     arena->resize = resize;
     arena->context = context;
     arena->limit = limit;
-    arena->hosts = hosts;
-    arena->pace = UINT32_MAX;
-    if (pg_make_room(arena, limit < PG_FIRST_CAPACITY ? limit : PG_FIRST_CAPACITY)) {
+    arena->has_objects = objects;
+    arena->slots.top = arena->slots.free_begin = arena->slots.free_end = 1;
+    arena->slots.quota = PG_NO_QUOTA;
+    if (pgi_grow(arena, limit < PG_FIRST_CAPACITY ? limit : PG_FIRST_CAPACITY)) {
         pg_arena_free(arena);
         return NULL;
     }
-    /* Slot 0 stands for "no node": a leaf that is never freed, nor counted. What a host records from it by
-     * mistake comes back kept, so that the hot paths need not look for it. */
-    arena->top = 1;
-    pg_fill_slot(arena, 0, NAN, (pg_record){{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y | PG_KEEP, 0});
+    arena->data[PG_NO_NODE] = arena->grad[PG_NO_NODE] = NAN;
+    arena->nodes[PG_NO_NODE] =
+        (pg_record){.op = PG_OP_leaf, .refs = 1, .flags = PG_X_IS_LEAF | PG_Y_IS_LEAF | PG_NEEDS_OBJECT};
     return arena;
 }
 
 void pg_arena_free(pg_arena *arena)
 {
-    for (uint64_t n = 1; n < arena->top; n++)
-        if (arena->rec[n].flags & PG_LIST)
-            pg_deallocate(arena, arena->rec[n].of.edges);
-    if (arena->idle) pg_pass_free(arena->idle);
-    if (arena->free.indices) pg_deallocate(arena, arena->free.level[0]);
-    pg_deallocate(arena, arena->data);
-    pg_deallocate(arena, arena->grad);
-    pg_deallocate(arena, arena->rec);
-    pg_deallocate(arena, arena->host);
+    for (uint64_t n = 1; n < arena->slots.top; n++)
+        if (arena->nodes[n].flags & PG_LIST) pgi_deallocate(arena, arena->nodes[n].edges);
+    if (arena->idle) free_pass(arena->idle);
+    if (arena->slots.free.indices) pgi_deallocate(arena, arena->slots.free.level[0]);
+    pgi_deallocate(arena, arena->data);
+    pgi_deallocate(arena, arena->grad);
+    pgi_deallocate(arena, arena->nodes);
+    pgi_deallocate(arena, arena->objects);
     arena->resize(arena->context, arena, 0);
 }
 
-void pg_lock(pg_arena *arena) { pg_acquire(&arena->lock); }
-void pg_unlock(pg_arena *arena) { pg_set_free(&arena->lock); }
-
-/* Resizes one array to `count` elements. Where it fails, the old one stays. */
-static int pg_resize_array(pg_arena *arena, void *array, uint64_t count, size_t element)
+/* Resizes one column to `count` elements. Where it fails, the old one stays. */
+static int resize_column(pg_arena *arena, void *column, uint64_t count, size_t element)
 {
-    void **block = array, *resized = pg_allocate(arena, *block, count * element);
+    void **block = column, *resized = pgi_allocate(arena, *block, count * element);
     if (!resized) return PG_NO_MEMORY;
     *block = resized;
     return PG_OK;
 }
 
-int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices)
+static int reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices)
 {
     uint64_t *old = bits->indices ? bits->level[0] : NULL, *block;
     if (bits->indices >= indices) return PG_OK;
-    block = pg_allocate(arena, NULL, pg_bits_size(indices) * sizeof *block);
+    block = pgi_allocate(arena, NULL, pgi_bits_size(indices) * sizeof *block);
     if (!block) return PG_NO_MEMORY;
-    pg_bits_move(bits, block, indices);
-    pg_deallocate(arena, old);
+    pgi_bits_move(bits, block, indices);
+    pgi_deallocate(arena, old);
     return PG_OK;
 }
 
-static void pg_open(pg_arena *arena)
+/* How many nodes there is to be room for. Twice as many, or half as many again where most slots are free: then it is
+ * for one graph that stands on a high node, and no lower slot would do. */
+static uint64_t wanted_nodes(const pg_arena *arena)
 {
-    uint64_t end = arena->top + arena->pace;
-    arena->open = end < arena->capacity ? end : arena->capacity;
+    uint64_t now = arena->slots.capacity - 1;
+    uint64_t more = now + (pgi_slots_used(&arena->slots) > now / 2 ? now : now / 2 + 1);
+    return more > arena->limit && now < arena->limit ? arena->limit : more;
 }
 
-int pg_make_room(pg_arena *arena, uint64_t nodes)
+int pgi_grow(pg_arena *arena, uint64_t nodes)
 {
-    uint64_t slots = nodes + 1;         /* and slot 0 */
-    if (slots <= arena->capacity) return PG_OK;
-    if (nodes > arena->limit) return PG_NO_INDEX;
-    if (pg_resize_array(arena, &arena->data, slots, sizeof *arena->data) ||
-        pg_resize_array(arena, &arena->grad, slots, sizeof *arena->grad) ||
-        pg_resize_array(arena, &arena->rec, slots, sizeof *arena->rec) ||
-        (arena->hosts && pg_resize_array(arena, &arena->host, slots, sizeof *arena->host)) ||
-        pg_reserve_bits(arena, &arena->free, slots))
+    uint64_t wanted = nodes ? nodes : wanted_nodes(arena), count = wanted + 1, old = arena->slots.capacity;
+    if (wanted > arena->limit) return PG_NO_INDEX;
+    if (count <= old) return PG_OK;
+    if (resize_column(arena, &arena->data, count, sizeof *arena->data) ||
+        resize_column(arena, &arena->grad, count, sizeof *arena->grad) ||
+        resize_column(arena, &arena->nodes, count, sizeof *arena->nodes) ||
+        (arena->has_objects && resize_column(arena, &arena->objects, count, sizeof *arena->objects)) ||
+        reserve_bits(arena, &arena->slots.free, count))
         return PG_NO_MEMORY;
-    if (arena->hosts)
-        memset(arena->host + arena->capacity, 0, (size_t)(slots - arena->capacity) * sizeof *arena->host);
-    if (!arena->idle && !(arena->idle = pg_pass_new(arena))) return PG_NO_MEMORY;
-    if (pg_pass_reserve(arena->idle, slots)) return PG_NO_MEMORY;
-    arena->capacity = slots;
-    pg_open(arena);
+    if (arena->has_objects) memset(arena->objects + old, 0, (size_t)(count - old) * sizeof *arena->objects);
+    if (!arena->idle && !(arena->idle = new_pass(arena))) return PG_NO_MEMORY;
+    if (reserve_bits(arena, &arena->idle->marks, count)) return PG_NO_MEMORY;
+    arena->slots.capacity = count;
+    pgi_slots_renew(&arena->slots);
     return PG_OK;
 }
 
-int pg_make_more_room(pg_arena *arena)
+pg_pass *pgi_pass_take(pg_arena *arena)
 {
-    uint64_t used = arena->capacity - 1, wanted = used > arena->limit / 2 ? arena->limit : 2 * used;
-    return used == arena->limit ? PG_NO_INDEX : pg_make_room(arena, wanted);
-}
-
-/* -- slots ------------------------------------------------------------------------------------- */
-
-/* The top has come down to a free slot: take it, and the free ones below, back. */
-static void pg_lower_top(pg_arena *arena)
-{
-    while (pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) {
-        uint64_t last = arena->top - 1, *word = &arena->free.level[0][last >> 6];
-        unsigned bit = (unsigned)(last & 63), run;
-        uint64_t used = ~(*word << (63 - bit));         /* bit 63: whether `last` is in use */
-        run = used ? 63 - pg_highest(used) : 64;
-        if (run > bit + 1) run = bit + 1;
-        *word &= ~((run == 64 ? ~(uint64_t)0 : ((uint64_t)1 << run) - 1) << (bit + 1 - run));
-        if (!*word) pg_bits_lower(&arena->free, (uint32_t)(last >> 6));
-        arena->free_count -= run;
-        arena->top -= run;
+    pg_pass *pass = arena->idle;
+    arena->idle = NULL;
+    if (!pass && !(pass = new_pass(arena))) return NULL;
+    if (reserve_bits(arena, &pass->marks, arena->slots.capacity)) {
+        pgi_pass_give(pass);
+        return NULL;
     }
-    if (arena->free_end > arena->top) arena->free_end = arena->top;
+    PG_ASSERT(pgi_bits_empty(&pass->marks) && !pass->holds_root);
+    return pass;
 }
 
-/* Puts what is left of the run back among the free slots. */
-static void pg_end_run(pg_arena *arena)
+void pgi_pass_give(pg_pass *pass)
 {
-    uint64_t from = arena->run_next, left = arena->run_end - from;
-    arena->run_begin = arena->run_next = arena->run_end = 0;
-    if (!left) return;
-    pg_bits_add(&arena->free, (uint32_t)from);
-    arena->free.level[0][from >> 6] |= (~(uint64_t)0 >> (64 - left)) << (from & 63);    /* runs stay in a word */
-    arena->free_count += left;
-    if (arena->free_end < from + left) arena->free_end = from + left;
-    if (from + left == arena->top) pg_lower_top(arena);
-}
-
-/* Makes the free slots in a row from `slot` on, as far as its word goes, the run. */
-static void pg_begin_run(pg_arena *arena, uint64_t slot)
-{
-    uint64_t *word = &arena->free.level[0][slot >> 6], row = *word >> (slot & 63);
-    unsigned length = ~row ? pg_lowest(~row) : 64;
-    *word &= ~((~(uint64_t)0 >> (64 - length)) << (slot & 63));
-    if (!*word) pg_bits_lower(&arena->free, (uint32_t)(slot >> 6));
-    arena->free_count -= length;
-    arena->run_begin = arena->run_next = slot;
-    arena->run_end = slot + length;
-}
-
-/* pg_take_slot where neither the run nor the top will do at once. */
-pg_node pg_take_free_slot(pg_arena *arena, pg_node floor)
-{
-    uint64_t slot;
-    pg_end_run(arena);
-    slot = pg_bits_next(&arena->free, (uint64_t)floor + 1);
-    if (slot < arena->free_end) {
-        pg_begin_run(arena, slot);
-        return (pg_node)arena->run_next++;
+    pg_arena *arena = pass->arena;
+    pg_pass *other = arena->idle;
+    if (other && other->marks.indices >= pass->marks.indices) {
+        free_pass(pass);
+        return;
     }
-    if (arena->free_end > (uint64_t)floor + 1) arena->free_end = (uint64_t)floor + 1;
-    if (arena->top >= arena->open) return 0;
-    return (pg_node)arena->top++;
+    if (other) free_pass(other);
+    arena->idle = pass;
 }
 
-static inline void pg_free_slot(pg_arena *arena, pg_node node)
+/* -- operands ---------------------------------------------------------------------------------- */
+
+const pg_node *pgi_edges_of(const pg_arena *arena, pg_node node, pg_node pair[2], size_t *count)
 {
-    if ((uint64_t)node + 1 == arena->top) {
-        arena->top = node;
-        if (arena->free_end >= node) pg_lower_top(arena);
+    const pg_record *r = &arena->nodes[node];
+    if (r->flags & PG_LIST) {
+        *count = r->edges->count;
+        return r->edges->operand;
     }
-    else if ((uint64_t)node + 1 == arena->run_next && node >= arena->run_begin) arena->run_next = node;
-    else {
-        pg_bits_add(&arena->free, node);
-        arena->free_count++;
-        if (arena->free_end <= node) arena->free_end = (uint64_t)node + 1;
-    }
+    pair[0] = r->x;
+    pair[1] = r->y;
+    *count = (size_t)(pair[0] != 0) + (pair[1] != 0);
+    return pair;
 }
 
-static inline pg_node pg_drop_operand(pg_record *rec, pg_node operand, pg_node dead)
+const pg_node *pgi_operands_of(const pg_arena *arena, pg_node node, pg_node pair[2], size_t *count)
 {
-    if (--rec[operand].refs) return dead;
-    rec[operand].refs = dead;           /* a list of nodes to free, linked through their records */
+    const pg_node *operands = pgi_edges_of(arena, node, pair, count);
+    if (pg_op(arena->nodes[node].op)->kind == PG_SCALAR) *count = 1;
+    return operands;
+}
+
+/* -- freeing ----------------------------------------------------------------------------------- */
+
+/* Takes a dead node's reference from an operand. `dead` is a list of nodes to free, linked through their records. */
+static inline pg_node drop_operand(pg_record *nodes, pg_node operand, pg_node dead)
+{
+    PG_ASSERT(nodes[operand].refs > 0);
+    if (--nodes[operand].refs) return dead;
+    nodes[operand].refs = dead;
     return operand;
 }
 
-/* A node with more to it than operands x and y. Returns the list of dead nodes. */
-static PG_NOINLINE pg_node pg_free_unusual(pg_arena *arena, pg_node node, pg_node dead)
+static PG_NOINLINE pg_node free_slow(pg_arena *arena, pg_node node, pg_node dead)
 {
-    pg_record *rec = arena->rec, *r = &rec[node];
-    pg_node room[2];
+    pg_record *r = &arena->nodes[node];
+    pg_node pair[2];
     size_t count;
-    const pg_node *operands = pg_operand_list(arena, node, room, &count);
-    while (count-- > 0) dead = pg_drop_operand(rec, operands[count], dead);
+    const pg_node *operands = pgi_edges_of(arena, node, pair, &count);
+    while (count-- > 0) dead = drop_operand(arena->nodes, operands[count], dead);
     if (r->flags & PG_LIST) {
-        arena->edge_bytes -= r->of.edges->bytes;
-        pg_deallocate(arena, r->of.edges);
+        arena->edge_bytes -= r->edges->bytes;
+        pgi_deallocate(arena, r->edges);
         r->flags &= (uint8_t)~PG_LIST;
     }
-    if (r->flags & PG_HOOKED) arena->hooked_leaves--;
-    if (r->flags & PG_LABELLED) pg_not_forgotten(arena, node);
-    else pg_free_slot(arena, node);
+    if (r->flags & PG_NOTIFY_FREE) pgi_quarantine(arena, node);
+    else pgi_slots_give(&arena->slots, node);
     return dead;
 }
 
-void pg_free_nodes(pg_arena *arena, pg_node node)
+void pgi_free_nodes(pg_arena *arena, pg_node node)
 {
-    pg_record *rec = arena->rec;
+    pg_record *nodes = arena->nodes;
     pg_node dead = 0;
+    PG_ASSERT(nodes[node].refs == 0);
     for (;;) {
-        const pg_record *r = &rec[node];
-        const pg_node x = r->of.at.x, y = r->of.at.y;
-        if (PG_UNLIKELY(r->flags & PG_UNUSUAL)) dead = pg_free_unusual(arena, node, dead);
+        const pg_record *r = &nodes[node];
+        const pg_node x = r->x, y = r->y;
+        PG_ASSERT(pgi_in_use(arena, node));
+        if (PG_UNLIKELY(r->flags & PG_FREE_SLOW)) dead = free_slow(arena, node, dead);
         else {
-            if (y) dead = pg_drop_operand(rec, y, dead);
-            if (x) dead = pg_drop_operand(rec, x, dead);
-            pg_free_slot(arena, node);
+            if (y) dead = drop_operand(nodes, y, dead);
+            if (x) dead = drop_operand(nodes, x, dead);
+            pgi_slots_give(&arena->slots, node);
         }
         if (!dead) return;
         node = dead;
-        dead = rec[node].refs;
+        dead = nodes[node].refs;
     }
 }
 
-pg_node pg_pop_freed(pg_arena *arena)
+void pgi_quarantine(pg_arena *arena, pg_node freed)
 {
-    pg_node freed = arena->freed;
-    if (freed) arena->freed = arena->rec[freed].refs;
-    return freed;
-}
-
-void pg_forgotten(pg_arena *arena, pg_node freed) { pg_free_slot(arena, freed); }
-
-void pg_not_forgotten(pg_arena *arena, pg_node freed)
-{
-    arena->rec[freed].refs = arena->freed;
+    arena->nodes[freed].flags = PG_DEAD | PG_NOTIFY_FREE;
+    arena->nodes[freed].refs = arena->freed;
     arena->freed = freed;
 }
 
-/* -- the public, locking face ------------------------------------------------------------------- */
-
-int pg_grow(pg_arena *arena, uint64_t nodes)
+pg_node pgi_pop_freed(pg_arena *arena)
 {
-    int status;
-    pg_lock(arena);
-    status = nodes ? pg_make_room(arena, nodes) : pg_make_more_room(arena);
-    pg_unlock(arena);
-    return status;
-}
-
-void pg_pace(pg_arena *arena, uint64_t slots)
-{
-    pg_lock(arena);
-    arena->pace = slots;
-    pg_open(arena);
-    pg_unlock(arena);
-}
-
-uint64_t pg_capacity(pg_arena *arena) { return arena->capacity - 1; }
-double *pg_data_array(pg_arena *arena) { return arena->data; }
-double *pg_grad_array(pg_arena *arena) { return arena->grad; }
-
-uint64_t pg_live_nodes(pg_arena *arena)
-{
-    uint64_t live;
-    pg_lock(arena);
-    live = arena->top - 1 - arena->free_count - (arena->run_end - arena->run_next);
-    for (pg_node n = arena->freed; n; n = arena->rec[n].refs) live--;
-    pg_unlock(arena);
-    return live;
-}
-
-size_t pg_bytes(pg_arena *arena)
-{
-    size_t slot = sizeof *arena->data + sizeof *arena->grad + sizeof *arena->rec;
-    if (arena->hosts) slot += sizeof *arena->host;
-    return (size_t)arena->capacity * slot + 2 * (size_t)pg_bits_size(arena->capacity) * sizeof(uint64_t)
-         + arena->edge_bytes;
-}
-
-void pg_retain(pg_arena *arena, pg_node node)
-{
-    pg_lock(arena);
-    arena->rec[node].refs++;
-    pg_unlock(arena);
-}
-
-void pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
-{
-    pg_lock(arena);
-    for (size_t i = 0; i < count; i++) pg_unref(arena, nodes[i]);
-    pg_open(arena);
-    pg_unlock(arena);
-}
-
-pg_node pg_next_freed(pg_arena *arena, pg_node done)
-{
-    pg_node node, *link = &arena->freed;
-    pg_lock(arena);
-    while (done && *link && *link != done) link = &arena->rec[*link].refs;  /* others may have come before it */
-    if (done && *link) {
-        *link = arena->rec[done].refs;
-        pg_free_slot(arena, done);
+    pg_node freed = arena->freed;
+    if (freed) {
+        arena->freed = arena->nodes[freed].refs;
+        arena->nodes[freed].flags = PG_DEAD;
     }
-    node = arena->freed;
-    pg_unlock(arena);
-    return node;
+    return freed;
 }
 
-/* -- invariants --------------------------------------------------------------------------------- */
-
-/* A level's bit says whether the word below it is zero; the set holds `members` indices. */
-static int pg_bits_sound(const pg_bits *bits, uint64_t members)
+void pgi_recycle(pg_arena *arena, pg_node freed)
 {
-    for (int l = 1; l < bits->levels; l++)
-        for (uint64_t w = 0; w < pg_bits_words(bits->indices, l - 1); w++)
-            if ((bits->level[l][w >> 6] >> (w & 63) & 1) != (bits->level[l - 1][w] != 0)) return 0;
-    for (uint64_t w = 0; w < pg_bits_words(bits->indices, 0); w++)
-        for (uint64_t rest = bits->level[0][w]; rest; rest &= rest - 1) members--;
-    return members == 0;
-}
-
-static int pg_find_fault(pg_arena *arena, uint32_t *refs)
-{
-    pg_record *rec = arena->rec;
-    pg_node operand[2];
-    if (!pg_bits_sound(&arena->free, arena->free_count)) return 1;
-    if (arena->idle && !pg_bits_sound(pg_pass_marks(arena->idle), 0)) return 2;     /* marks left behind */
-    if (arena->top < 1 || arena->top > arena->capacity) return 3;
-    if (rec[0].refs == 0 || pg_bits_has(&arena->free, 0)) return 11;
-    if (pg_bits_next(&arena->free, arena->free_end) < arena->free.indices) return 4;
-    if (arena->top > 1 && pg_bits_has(&arena->free, (uint32_t)(arena->top - 1))) return 5;
-    for (uint64_t n = arena->run_next; n < arena->run_end; n++) {
-        if (n >= arena->top || pg_bits_has(&arena->free, (uint32_t)n)) return 10;
-        refs[n] = UINT32_MAX;                                                       /* free, in the run */
-    }
-    for (pg_node n = arena->freed; n; n = rec[n].refs) refs[n] = UINT32_MAX;        /* dead, slot not free yet */
-    for (uint64_t n = 1; n < arena->top; n++) {
-        size_t count;
-        const pg_node *list;
-        if (pg_bits_has(&arena->free, (uint32_t)n) || refs[n] == UINT32_MAX) continue;
-        list = pg_operand_list(arena, (pg_node)n, operand, &count);
-        for (size_t i = 0; i < count; i++) {
-            if (list[i] >= n || !list[i]) return 6;                                 /* operands precede */
-            if (pg_bits_has(&arena->free, list[i]) || refs[list[i]] == UINT32_MAX) return 7;
-            refs[list[i]]++;
-        }
-    }
-    for (uint64_t n = 1; n < arena->top; n++) {
-        if (pg_bits_has(&arena->free, (uint32_t)n) || refs[n] == UINT32_MAX) continue;
-        if (rec[n].refs == 0) return 8;
-        if (rec[n].refs < refs[n]) return 9;                                        /* fewer than parents */
-    }
-    return PG_OK;
-}
-
-int pg_check(pg_arena *arena)
-{
-    int fault = PG_NO_MEMORY;
-    uint32_t *refs;
-    pg_lock(arena);
-    refs = pg_allocate(arena, NULL, arena->top * sizeof *refs);
-    if (refs) {
-        memset(refs, 0, (size_t)arena->top * sizeof *refs);
-        fault = pg_find_fault(arena, refs);
-        pg_deallocate(arena, refs);
-    }
-    pg_unlock(arena);
-    return fault;
+    PG_ASSERT(arena->nodes[freed].flags == PG_DEAD);    /* of pgi_pop_freed */
+    pgi_slots_give(&arena->slots, freed);
 }

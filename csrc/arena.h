@@ -1,5 +1,28 @@
-/* Inside the library: the arena's layout, and the paths hot enough to inline into a caller. Nothing
- * here locks; pygrad.h's functions do, and so does the CPython module where there is no GIL. */
+/* Where nodes live: the tape (Wengert list) as columns, a node being an index into them.
+ *
+ *     node          1      2      3      4      5        w = 2.0; d = w - 5; loss = d * d + w; loss.backward()
+ *     data         2.0    5.0   -3.0    9.0   11.0
+ *     grad        -5.0    6.0   -6.0    1.0    1.0       the adjoints
+ *     nodes  x      .      .      1      3      4        a record of 16 bytes for each
+ *            y      .      .      2      3      1
+ *            refs   3      1      2      1      1        one for each result, and one where a host holds the node
+ *            op   leaf   leaf   sub    mul    add
+ *     objects       o      .      .      .      o        the host's, in an arena that has them
+ *
+ * Invariants, which pg_check looks at:
+ * - Operands precede results: rec.x < n and rec.y < n for node n, also where slots of freed nodes are used again. So
+ *   descending index is a reverse topological order.
+ * - A node in use has a reference for each result that it is an operand of, and one for each that a host was given.
+ *   With the last one it is freed, and so is what only it held.
+ * - A node whose op takes a list of operands, and a custom one, has them in a side block, `edges`, with PG_LIST set.
+ * - PG_X_IS_LEAF: operand x, or all of the first list, are leaves without an external step, or there is none. Likewise
+ *   y. A leaf gets an external step before it has results, or never.
+ * - PG_NEEDS_OBJECT is inherited: results of such a node have it too.
+ * - Between reverse passes the idle pass has no marks.
+ * - Slot 0, PG_NO_NODE, is a leaf that is never freed, with PG_NEEDS_OBJECT: an object whose __init__ never ran has
+ *   node 0, what is recorded from it takes the slow path, which raises, and the fast paths need no test.
+ *
+ * Nothing in this header or in the files of the library below api.c locks; pygrad.h's functions do. */
 #ifndef PYGRAD_ARENA_H
 #define PYGRAD_ARENA_H
 
@@ -7,25 +30,34 @@
 #include "compiler.h"
 #include "ops.h"
 #include "pygrad.h"
+#include "slots.h"
 
-#define PG_KEPT ((pg_result)1 << 32)    /* see pg_keep */
+#define PG_HOLD_OPERANDS ((pg_result)1 << PG_HOLD_OPERANDS_BIT)
 
-enum {                                  /* flags of a node */
-    PG_SKIP_X = 1,                      /* operand x (or the first list) needs no visit: leaves, or none */
-    PG_SKIP_Y = 2,
-    PG_KEEP = 4,
-    PG_LABELLED = 8,
-    PG_INTEGRAL = 16,                   /* PG_SCALAR: the number was an integer */
+enum { PG_NO_NODE = 0 };
+
+/* Flags of a node. */
+enum {
+    PG_X_IS_LEAF = 1,                   /* the reverse pass need not visit x */
+    PG_Y_IS_LEAF = 2,
+    PG_NEEDS_OBJECT = 4,                /* results hold the objects of their operands */
+    PG_NOTIFY_FREE = 8,                 /* the host keeps data under this node's number */
+    PG_EXPONENT_IS_INT = 16,            /* PG_SCALAR: the number was an integer */
     PG_LIST = 32,                       /* the operands are in a side block */
-    PG_HOOKED = 64,                     /* a leaf with a host step */
-    PG_UNUSUAL = PG_LABELLED | PG_LIST | PG_HOOKED  /* freeing it takes more than letting go of x and y */
+    PG_DEAD = 64,                       /* freed, and not yet recycled by the host: on the list of
+                                           freed ones with PG_NOTIFY_FREE, and popped without */
+    PG_PAIRED_LISTS = 128,              /* with PG_LIST: two lists of equal length */
+    PG_FREE_SLOW = PG_NOTIFY_FREE | PG_LIST     /* freeing it takes more than letting go of x and y */
 };
-enum { PG_HOST_STEP = 255 };            /* a step that the host runs */
+enum { PG_EXTERNAL = 255 };             /* a step of the reverse pass that the host runs */
+_Static_assert((int)PG_PAIRED_LISTS <= UINT8_MAX, "the flags fit a byte");
+_Static_assert(PG_HOLD_OPERANDS_BIT >= 8 * sizeof(pg_node), "the bit is beside the node in a result");
+_Static_assert((int)PG_OP_COUNT < (int)PG_EXTERNAL, "an op code fits a byte, and none means an external step");
 
 /* The side block of a node with a list of operands. */
 typedef struct pg_edges {
     size_t count;                       /* operands, both lists together */
-    double *local;                      /* PG_OP_custom: local gradients, or NULL */
+    double *partials;                   /* PG_OP_custom: local gradients, or NULL */
     char *symbol;                       /* PG_OP_custom: or NULL */
     size_t bytes;
     pg_node operand[];
@@ -33,166 +65,69 @@ typedef struct pg_edges {
 
 typedef struct pg_record {
     union {
-        struct { pg_node x, y; } at;    /* 0: none */
+        struct {
+            pg_node x, y;               /* 0: none */
+        };
         pg_edges *edges;
-    } of;
+    };
     uint32_t refs;                      /* of a dead node: the next in a list of dead nodes */
     uint8_t op;
-    uint8_t step;                       /* what the reverse pass runs: op, or PG_HOST_STEP */
+    uint8_t step;                       /* what the reverse pass runs: op, or PG_EXTERNAL */
     uint8_t flags;
     uint8_t unused;
 } pg_record;
+_Static_assert(sizeof(pg_record) == 16, "four records to a cache line");
+
+/* A reverse pass: the nodes it has reached and not yet run, as a set of bits. The memory is the arena's, which keeps a
+ * pass ready so that backward() can't lack it; the walk is in pass.c. */
+struct pg_pass {
+    pg_arena *arena;
+    pg_bits marks;                      /* reached, not yet run; empty between passes */
+    uint64_t word_index;                /* where a waiting pass goes on: this word of level 0, */
+    uint64_t word_bits;                 /* of which these nodes are left */
+    pg_node root;
+    int holds_root;                     /* while it waits, as the host may let go of the root then */
+};
 
 struct pg_arena {
     double *data, *grad;
-    pg_record *rec;
-    void **host;                        /* for each node, a pointer of the host's; NULL without hosts */
-    uint64_t top;                       /* slots from here on were never used, or are free again */
-    uint64_t capacity;
-    uint64_t open;                      /* slots that recording may use: all, or as many as pg_pace says */
-    uint64_t pace;
-    uint64_t run_next, run_end;         /* free slots in a row, taken out of `free` to be used next; */
-    uint64_t run_begin;                 /* from here on, up to run_next, they are used */
-    uint64_t free_end;                  /* no slot in `free` at or above this one */
-    uint64_t free_count;
-    pg_bits free;                       /* the other free slots below top */
+    pg_record *nodes;
+    void **objects;                     /* for each node, a pointer of the host's; NULL without them */
+    pg_slots slots;
     pg_pass *idle;                      /* a reverse pass ready for use */
-    uint64_t hooked_leaves;             /* leaves with a host step: passes must visit leaves */
     uint64_t limit;
     size_t edge_bytes;
-    pg_node freed;                      /* labelled nodes that died: a list linked through refs */
-    int hosts;
+    pg_node freed;                      /* freed nodes with PG_NOTIFY_FREE: a list linked through refs */
+    int has_objects;
     pg_resize resize;
     void *context;
     int lock;
 };
 
-/* The unlocked halves of what pygrad.h declares, and the library's own allocation. */
-void *pg_allocate(pg_arena *arena, void *block, uint64_t size);
-void pg_deallocate(pg_arena *arena, void *block);
-int pg_reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices);
-int pg_make_room(pg_arena *arena, uint64_t nodes);
-int pg_make_more_room(pg_arena *arena);
-void pg_free_nodes(pg_arena *arena, pg_node node);  /* its last reference is gone: it, and what only it reached */
-pg_node pg_take_free_slot(pg_arena *arena, pg_node floor);
-pg_node pg_pop_freed(pg_arena *arena);     /* 0: none. It is the caller's until one of these: */
-void pg_forgotten(pg_arena *arena, pg_node freed);
-void pg_not_forgotten(pg_arena *arena, pg_node freed);
-pg_result pg_record_list(pg_arena *arena, int op, size_t count, const pg_node *operands);
-pg_result pg_record_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
-                           const double *local, const char *symbol);
-pg_result pg_record_copy(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
-                         double k, int integral, const double *local, const char *symbol);
-int pg_clear_graph(pg_arena *arena, pg_node root);
-void pg_set_host_step(pg_arena *arena, pg_node node, int on);
-/* A node's operands, in place or written to `room`. A scalar's number is not among them. */
-const pg_node *pg_operand_list(pg_arena *arena, pg_node node, pg_node room[2], size_t *count);
+void *pgi_allocate(pg_arena *arena, void *block, uint64_t size);
+void pgi_deallocate(pg_arena *arena, void *block);
+int pgi_grow(pg_arena *arena, uint64_t nodes);          /* 0: half as many again, or twice as many */
+void pgi_free_nodes(pg_arena *arena, pg_node node);     /* its last reference is gone: it, and what only it reached */
+pg_node pgi_pop_freed(pg_arena *arena);
+void pgi_quarantine(pg_arena *arena, pg_node freed);    /* puts it on the list that pgi_pop_freed takes from */
+void pgi_recycle(pg_arena *arena, pg_node freed);
+/* A node's operands, in place or written to `pair`; the exponent of a PG_SCALAR node is the second. */
+const pg_node *pgi_edges_of(const pg_arena *arena, pg_node node, pg_node pair[2], size_t *count);
+/* Those that a user sees: an exponent is not among them. */
+const pg_node *pgi_operands_of(const pg_arena *arena, pg_node node, pg_node pair[2], size_t *count);
+pg_pass *pgi_pass_take(pg_arena *arena);                /* one with room for all nodes, or NULL */
+void pgi_pass_give(pg_pass *pass);
 
-static inline void pg_unref(pg_arena *arena, pg_node node)
+static inline int pgi_in_use(const pg_arena *arena, pg_node node)
+{ return pgi_slots_in_use(&arena->slots, node) && !(arena->nodes[node].flags & PG_DEAD); }
+
+static inline void pgi_release(pg_arena *arena, pg_node node)
 {
-    if (--arena->rec[node].refs == 0) pg_free_nodes(arena, node);
+    PG_ASSERT(arena->nodes[node].refs > 0);
+    if (--arena->nodes[node].refs == 0) pgi_free_nodes(arena, node);
 }
 
-/* A slot above `floor`: of the run at hand, or the lowest free one, or the top. 0 when the arena is full. */
-PG_INLINE pg_node pg_take_slot(pg_arena *arena, pg_node floor)
-{
-    uint64_t slot = arena->run_next;
-    if (slot > floor && slot < arena->run_end) {
-        arena->run_next = slot + 1;
-        return (pg_node)slot;
-    }
-    slot = arena->top;
-    if ((uint64_t)floor + 1 < arena->free_end || PG_UNLIKELY(slot >= arena->open))
-        return pg_take_free_slot(arena, floor);
-    arena->top = slot + 1;
-    return (pg_node)slot;
-}
-
-/* Fills a slot. Its first reference is the caller's. */
-PG_INLINE void pg_fill_slot(pg_arena *arena, pg_node node, double data, pg_record record)
-{
-    record.refs = 1;
-    record.step = record.op;
-    arena->data[node] = data;
-    arena->grad[node] = 0.0;
-    arena->rec[node] = record;
-}
-
-PG_INLINE pg_result pg_record_leaf(pg_arena *arena, double data)
-{
-    pg_node node = pg_take_slot(arena, 0);
-    pg_record record = {{{0, 0}}, 0, PG_OP_leaf, 0, PG_SKIP_X | PG_SKIP_Y, 0};
-    if (PG_UNLIKELY(!node)) return PG_FULL;
-    pg_fill_slot(arena, node, data, record);
-    return node;
-}
-
-/* An operand that is there already, the value z known. */
-PG_INLINE pg_result pg_record_single(pg_arena *arena, int op, pg_node x, double z)
-{
-    pg_record *rec = arena->rec;
-    pg_record record = {{{x, 0}}, 0, (uint8_t)op, 0, PG_SKIP_Y, 0};
-    pg_node node = pg_take_slot(arena, x);
-    if (PG_UNLIKELY(!node)) return PG_FULL;
-    if (rec[x].op == PG_OP_leaf) record.flags |= PG_SKIP_X;
-    record.flags |= rec[x].flags & PG_KEEP;
-    rec[x].refs++;
-    pg_fill_slot(arena, node, z, record);
-    return record.flags & PG_KEEP ? node | PG_KEPT : node;
-}
-
-PG_INLINE pg_result pg_record_unary(pg_arena *arena, int op, pg_node x)
-{
-    double z;
-    int error = pg_forward_unary(op, arena->data[x], &z);
-    if (PG_UNLIKELY(error)) return error;
-    return pg_record_single(arena, op, x, z);
-}
-
-/* Two operands that are there already, the value z known. */
-PG_INLINE pg_result pg_record_pair(pg_arena *arena, int op, pg_node x, pg_node y, double z, int flags)
-{
-    pg_record *rec = arena->rec;
-    pg_record record = {{{x, y}}, 0, (uint8_t)op, 0, (uint8_t)flags, 0};
-    pg_node node = pg_take_slot(arena, x > y ? x : y);
-    if (PG_UNLIKELY(!node)) return PG_FULL;
-    if (rec[x].op == PG_OP_leaf) record.flags |= PG_SKIP_X;
-    if (rec[y].op == PG_OP_leaf) record.flags |= PG_SKIP_Y;
-    record.flags |= (rec[x].flags | rec[y].flags) & PG_KEEP;
-    rec[x].refs++;
-    rec[y].refs++;
-    pg_fill_slot(arena, node, z, record);
-    return record.flags & PG_KEEP ? node | PG_KEPT : node;
-}
-
-PG_INLINE pg_result pg_record_binary(pg_arena *arena, int op, pg_node x, pg_node y)
-{
-    double z;
-    int error = pg_forward_binary(op, arena->data[x], arena->data[y], &z);
-    if (PG_UNLIKELY(error)) return error;
-    return pg_record_pair(arena, op, x, y, z, 0);
-}
-
-/* One operand is a number: it becomes a leaf that only the result refers to. */
-PG_INLINE pg_result pg_record_with_number(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
-                                          double z, int flags)
-{
-    pg_result leaf = pg_record_leaf(arena, number), result;
-    if (PG_UNLIKELY(leaf < 0)) return leaf;
-    arena->rec[leaf].refs = 0;          /* the result's will be the only reference */
-    result = number_is_x ? pg_record_pair(arena, op, (pg_node)leaf, node, z, flags)
-                         : pg_record_pair(arena, op, node, (pg_node)leaf, z, flags);
-    if (PG_UNLIKELY(result < 0)) pg_free_nodes(arena, (pg_node)leaf);
-    return result;
-}
-
-PG_INLINE pg_result pg_record_constant(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
-                                       int flags)
-{
-    double data = arena->data[node], z;
-    int error = pg_forward_binary(op, number_is_x ? number : data, number_is_x ? data : number, &z);
-    if (PG_UNLIKELY(error)) return error;
-    return pg_record_with_number(arena, op, node, number, number_is_x, z, flags);
-}
+/* The node of a recording's result that is no error. */
+static inline pg_node pgi_node_of(pg_result result) { return (pg_node)(result & (PG_HOLD_OPERANDS - 1)); }
 
 #endif

@@ -4,21 +4,21 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
-static inline int pg_exchange(int *lock, int value) { return (int)_InterlockedExchange((volatile long *)lock, value); }
-static inline void pg_set_free(int *lock) { pg_exchange(lock, 0); }
+static inline int pgi_exchange(int *lock, int value) { return (int)_InterlockedExchange((volatile long *)lock, value); }
+static inline void pgi_give_back(int *lock) { pgi_exchange(lock, 0); }
 #else
-static inline int pg_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQUIRE); }
-static inline void pg_set_free(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+static inline int pgi_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQUIRE); }
+static inline void pgi_give_back(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 #endif
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
-static inline void pg_pause(int tries) { Sleep(tries < 64 ? 0 : 1); }
+static inline void pgi_pause(int tries) { Sleep(tries < 64 ? 0 : 1); }
 #else
 #include <sched.h>
 #include <time.h>
-static inline void pg_pause(int tries)
+static inline void pgi_pause(int tries)
 {
     struct timespec moment = {0, 50000};
     if (tries < 64) sched_yield();
@@ -26,9 +26,9 @@ static inline void pg_pause(int tries)
 }
 #endif
 
-static inline void pg_acquire(int *lock)
+static inline void pgi_acquire(int *lock)
 {
-    for (int tries = 0; pg_exchange(lock, 1); tries += tries < 64) pg_pause(tries);
+    for (int tries = 0; pgi_exchange(lock, 1); tries += tries < 64) pgi_pause(tries);
 }
 
 #endif

@@ -3,9 +3,10 @@
  * The public face of the C library. Python's cffi reads its declarations from this very file, so
  * that every prototype stands once; keep to plain declarations here (no macros in them).
  *
- * Every function takes the arena; there is no global state. Each function locks the arena while it
- * works, so any thread may call any of them. A node is an index; operands always precede results in
- * index order, and this is what makes the reverse pass a walk instead of a search. */
+ * Every function takes the arena; there is no global state. Each locks the arena while it works, so any thread may call
+ * any of them, and checks op codes, counts and nodes: what is not right answers with a status, and changes nothing. A
+ * node is an index; operands always precede results in index order, and this is what makes the reverse pass a walk
+ * instead of a search. */
 #ifndef PYGRAD_H
 #define PYGRAD_H
 
@@ -13,27 +14,34 @@
 #include <stdint.h>
 
 typedef uint32_t pg_node;           /* index of a node; 0 is no node */
-typedef int64_t pg_result;          /* a node (perhaps | PG_KEPT), or a negative pg_status */
+typedef int64_t pg_result;          /* a node, perhaps with bit PG_HOLD_OPERANDS_BIT, or a negative pg_status */
 typedef struct pg_arena pg_arena;   /* where nodes live */
 typedef struct pg_pass pg_pass;     /* a reverse pass that waits for its host */
 
+enum { PG_HOLD_OPERANDS_BIT = 32 }; /* of a result: the host is to hold its operands' objects; see pg_need_object */
+
 enum pg_status {
     PG_OK = 0,
-    PG_FULL = -1,           /* no free slot: call pg_grow and record again */
+    PG_FULL = -1,           /* no free slot, or the quota is used up: release or pg_grow, and record again */
     PG_NO_MEMORY = -2,
     PG_NO_INDEX = -3,       /* the arena's limit of nodes is reached */
     PG_ZERO_DIVISION = -4,
     PG_OVERFLOW = -5,       /* finite operands, infinite result, where Python's math raises */
     PG_DOMAIN = -6,         /* outside the function's domain */
     PG_COMPLEX = -7,        /* negative base, fractional exponent */
-    PG_EMPTY = -8           /* an n-ary operation that has no value for no operands */
+    PG_EMPTY = -8,          /* an n-ary operation that has no value for no operands */
+    PG_BAD_OP = -9,         /* no such operation, or one of another kind */
+    PG_BAD_COUNT = -10,     /* not as many operands as the operation takes */
+    PG_BAD_NODE = -11,      /* an operand that is no node in use */
+    PG_HAS_RESULTS = -12    /* too late: results were recorded already */
 };
 
-enum pg_kind {              /* how an operation takes its operands */
+/* How an operation takes its operands. */
+enum pg_kind {
     PG_LEAF,
     PG_UNARY,
     PG_BINARY,
-    PG_SCALAR,              /* one operand and a plain number, such as x ** 3 */
+    PG_SCALAR,              /* one operand and a plain number, the exponent of x ** 3 */
     PG_NARY,
     PG_PAIRED,              /* two lists of equal length, such as dot */
     PG_CUSTOM               /* the caller gave the value and, perhaps, the local gradients */
@@ -41,6 +49,7 @@ enum pg_kind {              /* how an operation takes its operands */
 
 typedef struct pg_op_info {
     const char *name;       /* how Python calls it: "exp" */
+    const char *special;    /* Python's special method: "__add__"; NULL where it has none */
     const char *symbol;     /* what `_op` shows: "+" */
     const char *formula;    /* the definition, as a Python expression in x and y */
     const char *doc;        /* one line for Python's docstrings */
@@ -55,18 +64,19 @@ const pg_op_info *pg_op(int op);
 const char *pg_status_text(int status);
 const char *pg_status_exception(int status);    /* the Python exception to raise: "ValueError" */
 
-/* Arenas. limit: most nodes ever (0: 2^32 - 2); resize: NULL for the C library's realloc; hosts: whether
+/* Arenas. limit: most nodes ever (0: 2^32 - 2); resize: NULL for the C library's realloc; objects: whether
  * the arena keeps a pointer of the host's for each node. NULL without memory. */
-pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int hosts);
-void pg_arena_free(pg_arena *arena);
+pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int objects);
+void pg_arena_free(pg_arena *arena);            /* once no pass of it waits */
 void pg_lock(pg_arena *arena);      /* e.g. around fork(); not recursive */
 void pg_unlock(pg_arena *arena);
 
-/* Room for at least `nodes` nodes (0: twice as many as now). This, and nothing else, moves the arrays. */
+/* Room for at least `nodes` nodes (0: half as many again as now, or twice as many). This, and nothing else, moves
+ * the arrays. */
 int pg_grow(pg_arena *arena, uint64_t nodes);
-/* Answer PG_FULL after at most so many new slots since the last pg_release or pg_grow, whatever the room,
- * so that a host which collects its releases hands them in while they are few. */
-void pg_pace(pg_arena *arena, uint64_t slots);
+/* Recording answers PG_FULL once that many free slots, or that many new ones, have been taken since the last pg_release
+ * or pg_grow, even where there is room. Hosts that collect releases use it to be reminded of them. */
+void pg_set_quota(pg_arena *arena, uint64_t slots);
 uint64_t pg_capacity(pg_arena *arena);
 uint64_t pg_live_nodes(pg_arena *arena);
 size_t pg_bytes(pg_arena *arena);   /* allocated for nodes and edges, in bytes */
@@ -79,62 +89,65 @@ pg_result pg_unary(pg_arena *arena, int op, pg_node x);
 pg_result pg_binary(pg_arena *arena, int op, pg_node x, pg_node y);
 pg_result pg_binary_right(pg_arena *arena, int op, pg_node x, double y);    /* x op constant */
 pg_result pg_binary_left(pg_arena *arena, int op, double x, pg_node y);     /* constant op y */
-pg_result pg_scalar(pg_arena *arena, int op, pg_node x, double k, int integral);
+pg_result pg_scalar(pg_arena *arena, int op, pg_node x, double exponent, int exponent_is_int);
 /* count operands; for PG_PAIRED all of the first list, then all of the second. */
 pg_result pg_nary(pg_arena *arena, int op, size_t count, const pg_node *operands);
-/* local: count local gradients, or NULL for a step that the host runs. symbol may be NULL. */
-pg_result pg_custom(pg_arena *arena, double data, size_t count, const pg_node *operands,
-                    const double *local, const char *symbol);
+/* partials: count local gradients, or NULL for an external step, which the host runs. symbol may be NULL. */
+pg_result pg_custom(pg_arena *arena, double data, size_t count, const pg_node *operands, const double *partials,
+                    const char *symbol);
+/* A node made from a description, as a copy of another: data and grad are given, nothing is computed. exponent and
+ * exponent_is_int are for PG_SCALAR, partials and symbol for the operation "custom". */
+pg_result pg_restore(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
+                     double exponent, int exponent_is_int, const double *partials, const char *symbol);
 
-/* References. The last release frees the node, and what only it reached. */
-void pg_retain(pg_arena *arena, pg_node node);
-void pg_release(pg_arena *arena, size_t count, const pg_node *nodes);
+/* References. The last release frees the node, and what only it reached. A list may hold what is no node in use: the
+ * others are released, and the answer is PG_BAD_NODE. */
+int pg_retain(pg_arena *arena, pg_node node);
+int pg_release(pg_arena *arena, size_t count, const pg_node *nodes);
 
-/* Looking at a node. */
+/* Looking at a node. What is no node in use has nan, no operation (-1), no operands. */
 double pg_data(pg_arena *arena, pg_node node);
 double pg_grad(pg_arena *arena, pg_node node);
-void pg_set_data(pg_arena *arena, pg_node node, double data);
-void pg_set_grad(pg_arena *arena, pg_node node, double grad);
+int pg_set_data(pg_arena *arena, pg_node node, double data);
+int pg_set_grad(pg_arena *arena, pg_node node, double grad);
 int pg_op_of(pg_arena *arena, pg_node node);
 const char *pg_symbol(pg_arena *arena, pg_node node);
-/* The number of a PG_SCALAR node; *integral says whether it was given as an integer. */
-double pg_scalar_of(pg_arena *arena, pg_node node, int *integral);
+/* The exponent of a PG_SCALAR node; *is_int says whether it was given as an integer. */
+double pg_exponent(pg_arena *arena, pg_node node, int *is_int);
 uint32_t pg_references(pg_arena *arena, pg_node node);
 /* Operands in order, repeated ones too. Writes at most `room` of them, returns how many there are. */
 size_t pg_operands(pg_arena *arena, pg_node node, size_t room, pg_node *operands);
+/* The local gradients of a custom node: one for each operand, or NULL if it has none. */
+const double *pg_partials(pg_arena *arena, pg_node node);
 
 /* What a host attaches to a node.
- * keep: results computed from this node come back | PG_KEPT, so that the host can hold the objects
- *       of their operands (a closure lives in an object, not in the arena).
- * label: the host stores something under this node's number; when the node is freed, pg_next_freed
- *        hands its number out, and its slot is used again only when it is handed back as `done`.
- * host_step: the reverse pass stops here and lets the host run the node's step. */
-void pg_keep(pg_arena *arena, pg_node node);
-void pg_label(pg_arena *arena, pg_node node);
-void pg_host_step(pg_arena *arena, pg_node node, int on);
-pg_node pg_next_freed(pg_arena *arena, pg_node done);   /* done: the one before it, 0 at first */
+ * need_object: results recorded from this node come back with PG_HOLD_OPERANDS_BIT, so that the host can hold the
+ *     objects of their operands (a closure lives in an object, not in the arena). Results are to come later, or
+ *     PG_HAS_RESULTS: the node may have one reference, its object's.
+ * notify_free: the host keeps data keyed by this node. When the node is freed its slot is quarantined until the
+ *     host has fetched it with pg_pop_freed, forgotten what it kept, and passed it to pg_recycle.
+ * set_external: the reverse pass stops here and the host runs the node's step. PG_HAS_RESULTS for a leaf that has. */
+int pg_need_object(pg_arena *arena, pg_node node);
+int pg_notify_free(pg_arena *arena, pg_node node);
+int pg_set_external(pg_arena *arena, pg_node node, int on);
+pg_node pg_pop_freed(pg_arena *arena);      /* 0: none is left */
+int pg_recycle(pg_arena *arena, pg_node freed);
 
-/* The reverse pass: sets root's grad to 1 and adds to every other reached grad. NULL when it is done;
- * otherwise it waits: pg_pass_node says for which node's step, or is a negative status. After the
- * step call pg_pass_resume, or pg_pass_abandon. It holds the root meanwhile. */
-pg_pass *pg_backward(pg_arena *arena, pg_node root);
-pg_result pg_pass_node(pg_pass *pass);
-pg_pass *pg_pass_resume(pg_pass *pass);
-void pg_pass_abandon(pg_pass *pass);
-/* One node's step alone, from its present grad. */
-void pg_step(pg_arena *arena, pg_node node);
-/* Sets the grad of the root and of all that it reaches to 0. PG_OK or PG_NO_MEMORY. */
+/* The reverse pass: sets root's grad, its adjoint, to 1 and adds to every other reached grad. Returns 0 when it is
+ * done, a negative status when it could not begin, or else the node whose external step the host is to run before it
+ * calls pg_resume, or pg_abandon. The pass holds the root meanwhile. */
+pg_result pg_backward(pg_arena *arena, pg_node root, pg_pass **pass);
+pg_result pg_resume(pg_pass **pass);
+void pg_abandon(pg_pass *pass);
+/* One node's chain rule alone, from its present grad. */
+int pg_reverse_node(pg_arena *arena, pg_node node);
+/* Sets the grad of the root and of all that it reaches to 0. */
 int pg_zero_graph(pg_arena *arena, pg_node root);
-
-/* A node made from a description, as a copy of another: data and grad are given, nothing is computed or
- * refused. k and integral are for PG_SCALAR, local and symbol for PG_OP_custom. */
-pg_result pg_restore(pg_arena *arena, int op, double data, double grad, size_t count, const pg_node *operands,
-                     double k, int integral, const double *local, const char *symbol);
-/* The local gradients of a custom node: `count` of them as pg_operands says, or NULL if it has none. */
-const double *pg_local(pg_arena *arena, pg_node node);
+/* Of these, the nodes whose grad is not 0. Writes at most `room` of them, returns how many there are, or a status. */
+pg_result pg_nonzero_grads(pg_arena *arena, pg_node root, size_t room, pg_node *nodes);
 
 /* One step of an optimizer: updates the data of `count` nodes by their grads. The arrays of doubles have an element
- * for each node and are the optimizer's state. Formulas are torch's. */
+ * for each node and are the optimizer's state. */
 typedef struct pg_sgd_options {
     double lr, momentum, dampening, weight_decay;
     int nesterov, maximize;
@@ -145,14 +158,14 @@ typedef struct pg_adam_options {
     int maximize;
 } pg_adam_options;
 /* velocity may be NULL without momentum; first: whether this is the first step. */
-void pg_sgd(pg_arena *arena, size_t count, const pg_node *nodes, const pg_sgd_options *options, double *velocity,
-            int first);
+int pg_sgd(pg_arena *arena, size_t count, const pg_node *nodes, const pg_sgd_options *options, double *velocity,
+           int first);
 /* top: NULL, or AMSGrad's largest second moments so far; step counts from 1. */
-void pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_options *options, double *mean,
-             double *square, double *top, double step);
-void pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes);
+int pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_options *options, double *mean,
+            double *square, double *top, double step);
+int pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes);
 
-/* For tests: PG_OK, or the number of the first invariant found broken (see arena.c). */
-int pg_check(pg_arena *arena);
+/* For tests: NULL, or a sentence about the first invariant (see arena.h) found broken. */
+const char *pg_check(pg_arena *arena);
 
 #endif

@@ -34,11 +34,17 @@ def softmax(values):  # type: ignore[no-untyped-def]
     return [v.exp_minus(total) for v in values]
 
 
+_MODULES = ("engine", "losses", "nn", "optim")  # imported when a program names them
+
+
 def __getattr__(name: str) -> Any:
-    """The modules that a program may not need are imported when it names them."""
-    if name in ("engine", "losses", "optim"):
+    if name in _MODULES:
         return importlib.import_module(f"pygrad.{name}")
     raise AttributeError(f"module 'pygrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_MODULES]
 
 
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.add_arguments(command)
 
     options = parser.parse_args(arguments)
-    options.command(options)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read this has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pygrad._nested import map_leaves, numpy
-from pygrad.nn import Module
 from pygrad.value import Value
 
 
@@ -34,7 +33,7 @@ def _numbers(x: Any, name: str, default: float | None) -> Any:
             return float(leaf)
         return default
 
-    if isinstance(x, Module):
+    if hasattr(x, "parameters"):  # a model
         x = x.parameters()
     elif hasattr(x, "__iter__") and not isinstance(x, (list, tuple)) and not hasattr(x, "shape"):
         x = list(x)

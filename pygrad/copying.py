@@ -7,10 +7,12 @@ A copied or unpickled node has the data, grad, operands and attributes of the or
 from __future__ import annotations
 
 import copy
+import copyreg
 from typing import Any
 from weakref import WeakSet
 
-from pygrad.value import OPS, Value, engine, operands
+from pygrad._backends import core
+from pygrad.value import OPS, Value, operands
 
 _NAMES = list(OPS)  # by code
 
@@ -36,25 +38,41 @@ def topological(root: Value, known: Any = ()) -> list[Value]:
 
 def _record(value: Value, below: tuple[Value, ...]) -> tuple[Any, ...]:
     """The arguments of `rebuild` for a node."""
-    d = engine.describe(value)
+    d = core.info(value)
     if d.has_closure:
         raise TypeError(
             f"a Value with a closure in _backward ({value!r}) can't be copied or pickled: the copy's "
             "closure would change the original. Use local gradients: Value(data, operands, gradients)"
         )
-    kind = type(value) if type(value) is not Value else None
-    record = (_NAMES[d.op], value.data, value.grad, below, d.exponent, d.symbol, d.local, kind)
-    return record[:4] if record[4:] == (None, "", None, None) else record
+    record = (_NAMES[d.op], value.data, value.grad, below, d.exponent, d.symbol, d.partials)
+    if type(value) is not Value:
+        return *record, type(value), *_new_arguments(value)
+    return record[:4] if record[4:] == (None, "", None) else record
 
 
-def _attributes(value: Value) -> dict[str, Any] | None:
-    """What a user has set on it. Apart from the record, as it may lead back to the value."""
-    return {**engine.describe(value).attributes, **getattr(value, "__dict__", {})} or None
+def _new_arguments(value: Value) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a subclass's ``__new__`` is to be called with."""
+    if hasattr(value, "__getnewargs_ex__"):
+        return value.__getnewargs_ex__()  # type: ignore[no-any-return]
+    return (value.__getnewargs__() if hasattr(value, "__getnewargs__") else ()), {}
 
 
-def _set_attributes(self: Value, attributes: dict[str, Any] | None) -> None:
-    for name, attribute in (attributes or {}).items():
-        setattr(self, name, attribute)
+def _get_state(self: Value) -> Any:
+    """What a user has set on it, in pickle's form: a dict, or where there are slots a tuple of two.
+
+    Apart from the record, as it may lead back to the value."""
+    attributes = {**core.info(self).attributes, **getattr(self, "__dict__", {})} or None
+    names = set(copyreg._slotnames(type(self))) - set(copyreg._slotnames(Value))  # type: ignore[attr-defined]
+    slots = {name: getattr(self, name) for name in sorted(names) if hasattr(self, name)}
+    return (attributes, slots) if slots else attributes
+
+
+def _set_state(self: Value, state: Any) -> None:
+    for attributes in state if isinstance(state, tuple) else (state,):
+        if not isinstance(attributes, (dict, type(None))):
+            raise TypeError(f"a Value's state is a dict, not {type(attributes).__name__}")
+        for name, attribute in (attributes or {}).items():
+            setattr(self, name, attribute)
 
 
 def rebuild(
@@ -66,34 +84,69 @@ def rebuild(
     symbol: str = "",
     local: tuple[float, ...] | None = None,
     kind: type | None = None,
+    arguments: tuple[Any, ...] = (),
+    keywords: dict[str, Any] | None = None,
 ) -> Value:
-    """A node from its record."""
-    if op not in OPS:
+    """A node from its record; ValueError or TypeError for what is none."""
+    if not isinstance(op, str) or op not in OPS:
         raise ValueError(f"this version of pygrad has no operation {op!r}")
     if kind is None:
-        value = engine.restore(OPS[op].code, data, grad, below, exponent, symbol, local)
-    else:  # a subclass's objects are made by Value.__init__, so they are leaves or custom operations
-        value = kind.__new__(kind)
-        Value.__init__(value, data, below, symbol if local is None else local)
-        value.grad = grad
-    return value  # type: ignore[no-any-return]
+        value: Value = core.restore(OPS[op].code, data, grad, below, exponent, symbol, local)
+        return value
+    if not isinstance(kind, type) or not issubclass(kind, Value):
+        raise TypeError(f"{kind!r} is no class of Values")
+    value = kind.__new__(kind, *arguments, **(keywords or {}))
+    # a subclass's objects are made by Value.__init__, so they are leaves or custom operations
+    Value.__init__(value, data, below, symbol if local is None else local)
+    value.grad = grad
+    return value
+
+
+# -- copy --------------------------------------------------------------------------------------------
+
+
+def _reduced(value: Value) -> Any:
+    """What a subclass's own ``__reduce_ex__`` or ``__reduce__`` says, or None."""
+    if type(value).__reduce_ex__ is not Value.__reduce_ex__:
+        return value.__reduce_ex__(4)
+    return value.__reduce__() if type(value).__reduce__ is not Value.__reduce__ else None
 
 
 def _copy(self: Value) -> Value:
     """A new node with the same numbers and the same operands."""
-    twin = rebuild(*_record(self, tuple(operands(self))))
-    _set_attributes(twin, _attributes(self))
-    return twin
+    reduced = _reduced(self) or (rebuild, _record(self, tuple(operands(self))), self.__getstate__())
+    if isinstance(reduced, str):  # the name of something that is there once
+        return self
+    return _made(reduced[:2], reduced[2] if len(reduced) > 2 else None)
+
+
+def _made(call: Any, state: Any) -> Value:
+    """The object that a reduction describes."""
+    value: Value = call[0](*call[1])
+    if state is not None:
+        value.__setstate__(state)
+    return value
 
 
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
     """A copy of the whole graph below."""
-    order = topological(self, memo)
+    order, states = topological(self, memo), []
     for value in order:
-        memo[id(value)] = rebuild(*_record(value, tuple(memo[id(operand)] for operand in operands(value))))
+        if type(value).__deepcopy__ is not Value.__deepcopy__ and value is not self:
+            memo[id(value)] = value.__deepcopy__(memo)
+        elif isinstance(reduced := _reduced(value), str):
+            memo[id(value)] = value
+        elif reduced:
+            memo[id(value)] = _made((reduced[0], copy.deepcopy(reduced[1], memo)), None)
+            states.append((value, reduced[2] if len(reduced) > 2 else None))
+        else:
+            record = _record(value, tuple([memo[id(operand)] for operand in operands(value)]))
+            memo[id(value)] = rebuild(*record[:8], *(copy.deepcopy(part, memo) for part in record[8:]))
+            states.append((value, value.__getstate__()))
         memo.setdefault(id(memo), []).append(value)  # the copy module's way: no other object gets its id
-    for value in order:
-        _set_attributes(memo[id(value)], copy.deepcopy(_attributes(value), memo))
+    for value, state in states:
+        if state is not None:
+            memo[id(value)].__setstate__(copy.deepcopy(state, memo))
     return memo[id(self)]  # type: ignore[no-any-return]
 
 
@@ -115,14 +168,18 @@ class _Below:
 _pickling: WeakSet[_Below] = WeakSet()  # alive as long as the memo of the pickler that is at work
 
 
-def _reduce(self: Value, protocol: Any) -> tuple[Any, ...]:
+def _reduce(self: Value) -> tuple[Any, ...]:
     below = operands(self)
-    record, attributes = _record(self, tuple(below)), _attributes(self)
+    record, state = _record(self, tuple(below)), self.__getstate__()
     if not below or any(id(self) in ahead.ids for ahead in _pickling):
-        return rebuild, record, attributes
+        return rebuild, record, state
     ahead = _Below(topological(self)[:-1])
     _pickling.add(ahead)
-    return _rebuild_root, (ahead, record), attributes
+    return _rebuild_root, (ahead, record), state
+
+
+def _reduce_ex(self: Value, protocol: Any) -> Any:
+    return self.__reduce__()
 
 
 def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
@@ -130,4 +187,5 @@ def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
 
 
 Value.__copy__, Value.__deepcopy__ = _copy, _deepcopy
-Value.__reduce_ex__, Value.__setstate__ = _reduce, _set_attributes
+Value.__getstate__, Value.__setstate__ = _get_state, _set_state
+Value.__reduce__, Value.__reduce_ex__ = _reduce, _reduce_ex

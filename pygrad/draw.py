@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Callable, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped]
@@ -139,27 +139,17 @@ def _discover(roots: list[Any], max_nodes: int) -> dict[Any, list[Any]]:
     return operands
 
 
-def _postorder(roots: list[Any], operands: dict[Any, list[Any]], leave: Callable[[Any], None]) -> None:
-    """Call ``leave`` on each value once, operands first and in their order. A stack, for deep graphs."""
+def _postorder(roots: list[Any], operands: dict[Any, list[Any]]) -> Iterator[Any]:
+    """Each value once, operands first and in their order. A stack, for deep graphs."""
     seen = set()
-    waiting = list(dict.fromkeys(roots))[::-1]
-    stack: list[tuple[Any, Iterator[Any]]] = []
-    while stack or waiting:
-        if not stack:
-            root = waiting.pop()
-            if root in seen:
-                continue
-            seen.add(root)
-            stack = [(root, iter(operands[root]))]
-        value, rest = stack[-1]
-        for operand in rest:
-            if operand not in seen:
-                seen.add(operand)
-                stack.append((operand, iter(operands[operand])))
-                break
-        else:
-            stack.pop()
-            leave(value)
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        value, below_done = stack.pop()
+        if below_done:
+            yield value
+        elif value not in seen:
+            seen.add(value)
+            stack += [(value, True), *((operand, False) for operand in reversed(operands[value]))]
 
 
 def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: dict[Any, str]) -> list[Any]:
@@ -168,17 +158,12 @@ def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: 
     import hashlib  # a tenth of the time that importing pygrad takes, for drawing alone
 
     keys: dict[Any, tuple[str, str, str]] = {}
-
-    def sort(value: Any) -> None:
+    for value in _postorder(roots, operands):
         operands[value].sort(key=keys.__getitem__)
         shown = (_text(value, labels), value._op)
         below = [keys[operand] for operand in operands[value]]
         keys[value] = (*shown, hashlib.sha256(repr((shown, below)).encode()).hexdigest())
-
-    _postorder(roots, operands, sort)
-    order: list[Any] = []
-    _postorder(roots, operands, order.append)
-    return order
+    return list(_postorder(roots, operands))
 
 
 def _text(value: Any, labels: dict[Any, str]) -> str:
@@ -206,7 +191,8 @@ def print_graph(
     """Print the graph as a tree for a terminal: each value with its operation, its operands below it.
 
     A value that is used more than once has its operands shown the first time, and is numbered to be found
-    again. Takes what `draw_dot` takes, raises what it raises.
+    again. Where ``file`` (by default `sys.stdout`) can't encode the tree's lines they are ASCII; such
+    characters of labels are escaped. Takes what `draw_dot` takes, raises what it raises.
 
     >>> from pygrad import Value
     >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -225,6 +211,15 @@ def print_graph(
         for operand in below:
             users[operand] = users.get(operand, 0) + 1
     numbers: dict[Any, int] = {}
+    out = file or sys.stdout
+    encoding = getattr(out, "encoding", None) or "utf-8"
+
+    def encodable(text: str) -> str:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+
+    drawn = encodable("├─└│") == "├─└│"
+    branch, last_branch, line = ("├─ ", "└─ ", "│  ") if drawn else ("|- ", "`- ", "|  ")
+
     # operations above leaves: what was computed is what one looks for first
     stack = [(value, "", "") for value in reversed(roots)]
     while stack:
@@ -232,14 +227,15 @@ def print_graph(
         label = _label(value, labels).replace("\n", "\\n")
         name = " ".join(part for part in (value._op, label) if part)
         if value in numbers:
-            print(f"{first}#{numbers[value]} {name}, above".replace(" ,", ","), file=file or sys.stdout)
+            print(encodable(f"{first}#{numbers[value]} {name}, above".replace(" ,", ",")), file=out)
             continue
         text = f"{name} data {value.data:.4f} grad {value.grad:.4f}".strip()
         if users[value] > 1:
             numbers[value] = len(numbers) + 1
             text += f" #{numbers[value]}"
-        print(first + text, file=file or sys.stdout)
+        print(encodable(first + text), file=out)
         below = sorted(operands[value], key=lambda operand: not operands[operand])
         for i, operand in reversed(list(enumerate(below))):
             last = i == len(below) - 1
-            stack.append((operand, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  ")))
+            ends = (last_branch, "   ") if last else (branch, line)
+            stack.append((operand, rest + ends[0], rest + ends[1]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, Callable
 
+from pygrad._backends import core
+from pygrad._backends.interface import required_number
 from pygrad._nested import leaves, map_leaves, numpy
-from pygrad._shared import required_number
-from pygrad.value import Value, engine
+from pygrad.value import Value
 
 
 def _lift(x: Any) -> Any:
@@ -32,30 +33,64 @@ def _grads(x: Any) -> Any:
     if hasattr(x, "shape"):
         return map_leaves(lambda v: v.grad, x).astype(float)
     items = [_grads(item) for item in x]
-    return items if isinstance(x, list) else tuple(items)
+    if isinstance(x, list):
+        return items
+    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+
+
+def _checked(f: Any, argnum: Any) -> None:
+    """TypeError where these are no function and no position of an argument."""
+    if not callable(f):
+        raise TypeError(f"a function is needed, not {type(f).__name__}")
+    if not hasattr(type(argnum), "__index__"):
+        raise TypeError(f"argnum must be an integer, not {type(argnum).__name__}")
+
+
+def _apply(
+    f: Callable[..., Any], argnum: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    """The argument, lifted, and what f makes of it."""
+    if not -len(args) <= argnum < len(args):
+        raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
+    lifted = list(args)
+    x = lifted[argnum] = _lift(args[argnum])
+    return x, f(*lifted, **kwargs)
+
+
+def _gradient(y: Value, x: Any) -> Any:
+    """The derivatives of y in a lifted argument. Values of the caller's that y was computed from, such as a
+    model's parameters, get their grads back."""
+    before = [(value, value.grad) for value in core.nonzero_grads(y)]
+    try:
+        if before:
+            core.zero_graph(y)
+        y.backward()
+        return _grads(x)
+    finally:
+        core.zero_graph(y)
+        for value, number in before:
+            value.grad = number
 
 
 def value_and_grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tuple[float, Any]]:
     """The function that returns ``f(*args)`` and its gradient in argument ``argnum``.
 
     The gradient is nested as the argument is: a float for a float, a list for a list, an array for an array.
-    As ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`` wants it.
+    As ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`` wants it. All grads are left as they were,
+    those of a model's parameters in f too.
 
     >>> value_and_grad(lambda x: x[0] ** 2 + 3 * x[1])([2.0, 1.0])
     (7.0, [4.0, 3.0])
 
     Raises TypeError where f returns anything but one number, and what f raises.
     """
+    _checked(f, argnum)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> tuple[float, Any]:
-        if not -len(args) <= argnum < len(args):
-            raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
-        lifted = list(args)
-        lifted[argnum] = _lift(args[argnum])
-        y = _as_result(f(*lifted, **kwargs), "; jacobian() is for those")
-        y.backward()
-        return y.data, _grads(lifted[argnum])
+        x, y = _apply(f, argnum, args, kwargs)
+        y = _as_result(y, "; jacobian() is for those")
+        return y.data, _gradient(y, x)
 
     return wrapped
 
@@ -82,22 +117,12 @@ def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
+    _checked(f, argnum)
 
     @wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        lifted = list(args)
-        x = lifted[argnum] = _lift(args[argnum])
-        y = f(*lifted, **kwargs)
-        inputs = leaves(x)
-
-        def row(output: Any) -> Any:
-            output = _as_result(output, "")
-            engine.zero_graph(output)  # a second pass would add to the grads that the first one left inside
-            engine.zero_grads(inputs)
-            output.backward()
-            return _grads(x)
-
-        rows = map_leaves(row, y)
+        x, y = _apply(f, argnum, args, kwargs)
+        rows = map_leaves(lambda output: _gradient(_as_result(output, ""), x), y)
         if hasattr(y, "shape") and y.shape != () and hasattr(x, "shape"):
             np = numpy()
             return np.stack([np.asarray(r) for r in rows.reshape(-1)]).reshape(y.shape + x.shape)

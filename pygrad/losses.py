@@ -4,6 +4,7 @@ each, and returns their mean as one Value."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 from pygrad.value import Value, functions
@@ -58,6 +59,10 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
         logits, targets = [logits], [targets]
     losses = []
     for row, target in _pairs(logits, targets):
+        try:
+            target = index(target)
+        except TypeError:
+            raise TypeError(f"targets are indices of classes, not {type(target).__name__}") from None
         row = list(row)
         if not 0 <= target < len(row):
             raise IndexError(f"class {target} is none of {len(row)}")

@@ -14,7 +14,9 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pygrad.value import Value, engine, functions
+from pygrad._backends import core
+from pygrad._backends.interface import required_number
+from pygrad.value import Value, functions
 
 _ACTIVATIONS = {True: "relu", False: "", None: "", "relu": "relu", "tanh": "tanh", "none": ""}
 _TITLES = {"relu": "ReLU", "tanh": "Tanh", "": "Linear"}
@@ -30,22 +32,16 @@ class Module:
         waiting: list[tuple[str, Any]] = [("", self)]
         while waiting:
             name, thing = waiting.pop()
-            if isinstance(thing, (Value, Module, list, tuple, Mapping)):
-                if id(thing) in seen:
-                    continue
-                seen.add(id(thing))
+            if not isinstance(thing, (Value, Module, list, tuple, Mapping)) or id(thing) in seen:
+                continue
+            seen.add(id(thing))
             if isinstance(thing, Value):
                 yield name, thing
-                continue
-            inside: Any = ()
-            if isinstance(thing, Module):
-                inside = vars(thing).items()
-            elif isinstance(thing, Mapping):
-                inside = thing.items()
-            elif isinstance(thing, (list, tuple)):
-                inside = enumerate(thing)
-            parts = [(f"{name}.{key}" if name else str(key), part) for key, part in inside]
-            waiting += reversed(parts)
+            else:
+                inside = vars(thing) if isinstance(thing, Module) else thing
+                items = inside.items() if isinstance(inside, Mapping) else enumerate(inside)
+                parts = [(f"{name}.{key}" if name else str(key), part) for key, part in items]
+                waiting += reversed(parts)
 
     def parameters(self) -> list[Value]:
         """All parameters, in the order in which they were made attributes."""
@@ -53,7 +49,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0."""
-        engine.zero_grads(self.parameters())
+        core.zero_grads(self.parameters())
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' data by name, plain floats: to be kept in any format.
@@ -67,14 +63,26 @@ class Module:
         """Set the parameters' data from what `state_dict` returned. KeyError, and no change, where a name is
         missing or is unknown."""
         parameters = dict(self.named_parameters())
-        missing, unknown = parameters.keys() - state.keys(), state.keys() - parameters.keys()
-        if missing or unknown:
-            complaints = [("missing", missing), ("unknown", unknown)]
-            raise KeyError(
-                "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in complaints if names)
-            )
-        for name, number in {name: float(state[name]) for name in parameters}.items():
+        if not isinstance(state, Mapping):
+            raise TypeError(f"a state is a mapping of names to numbers, not {type(state).__name__}")
+        differences = {
+            "missing": [name for name in parameters if name not in state],
+            "unknown": [str(name) for name in state if name not in parameters],
+        }
+        complaints = [
+            f"{what}: {', '.join(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            for what, names in differences.items()
+            if names
+        ]
+        if complaints:
+            raise KeyError("; ".join(complaints))
+        for name, number in {name: required_number(state[name], name) for name in parameters}.items():
             parameters[name].data = number
+
+
+def _check_nonlin(nonlin: Any) -> None:
+    if nonlin not in _ACTIVATIONS:
+        raise ValueError(f"nonlin must be True, False, 'relu', 'tanh' or 'none', not {nonlin!r}")
 
 
 class Neuron(Module):
@@ -84,8 +92,7 @@ class Neuron(Module):
     """
 
     def __init__(self, nin: int, nonlin: bool | str | None = True) -> None:
-        if nonlin not in _ACTIVATIONS:
-            raise ValueError(f"nonlin must be True, False, 'relu', 'tanh' or 'none', not {nonlin!r}")
+        _check_nonlin(nonlin)
         self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0.0)
         self.nonlin = nonlin
@@ -107,7 +114,14 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        x = [xi if isinstance(xi, Value) else Value(xi) for xi in x]  # once, not for each neuron
+        try:
+            x = [xi if isinstance(xi, Value) else Value(xi) for xi in x]  # once, not for each neuron
+        except TypeError as error:
+            raise TypeError(
+                f"a model takes one example, not a batch: [model(x) for x in X] ({error})"
+            ) from None
+        if self.neurons and len(x) != len(self.neurons[0].w):
+            raise ValueError(f"a layer of {len(self.neurons[0].w)} inputs was given {len(x)}")
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
@@ -122,6 +136,7 @@ class MLP(Module):
     def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str | None = True) -> None:
         if not isinstance(nouts, Iterable):
             raise TypeError(f"nouts is a list of sizes, one for each layer, not {nouts!r}")
+        _check_nonlin(nonlin)
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [

@@ -1,30 +1,8 @@
-"""The choice of backend: ``PYGRAD_BACKEND=cffi`` or ``native``; without it the best that is there."""
+"""``Value`` and what goes with it, from the backend that was chosen."""
 
-from __future__ import annotations
+from pygrad._backends import core
 
-import importlib
-import importlib.util
-import os
-from typing import Any
+OPS, Value, backend, functions = core.OPS, core.Value, core.backend, core.functions
+live_nodes, memory, operands = core.live_nodes, core.memory, core.operands
 
-BACKENDS = ("native", "cffi")
-
-wanted = os.environ.get("PYGRAD_BACKEND", "")
-if wanted not in ("", *BACKENDS):
-    raise ImportError(f"PYGRAD_BACKEND={wanted}: there is no such backend, only {' and '.join(BACKENDS)}")
-has_native = importlib.util.find_spec("pygrad._native") is not None
-if wanted == "native" and not has_native:
-    raise ImportError(
-        "PYGRAD_BACKEND=native: this installation has the cffi backend only, since the native one was not "
-        "built (it needs CPython and a C compiler, and PYGRAD_NO_NATIVE not to be set)"
-    )
-
-#: The backend's module: Value, and what the other modules need beside it.
-engine: Any = importlib.import_module(
-    "pygrad._native_backend" if has_native and wanted != "cffi" else "pygrad._cffi_backend"
-)
-
-OPS, Value, backend, functions = engine.OPS, engine.Value, engine.backend, engine.functions
-live_nodes, memory, operands = engine.live_nodes, engine.memory, engine.operands
-
-__all__ = ["OPS", "Value", "backend", "engine", "functions", "live_nodes", "memory", "operands"]
+__all__ = ["OPS", "Value", "backend", "functions", "live_nodes", "memory", "operands"]

@@ -15,8 +15,9 @@ kind runs the same code.
 from __future__ import annotations
 
 import statistics
+from collections import namedtuple
 from time import perf_counter
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 import pygrad
 from pygrad import reference
@@ -28,17 +29,8 @@ _ROUNDS = 15
 _LOOPS_A_ROUND = 10
 
 
-class Expression(NamedTuple):
-    """Every named value of the walkthrough's expression."""
-
-    w1: Any
-    w2: Any
-    a: Any
-    b: Any
-    c: Any
-    d: Any
-    s: Any
-    loss: Any
+#: Every named value of the walkthrough's expression.
+Expression = namedtuple("Expression", "w1 w2 a b c d s loss")
 
 
 def expression(Value: Callable[[float], Any]) -> Expression:

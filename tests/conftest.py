@@ -9,8 +9,12 @@ import pytest
 
 import pygrad
 
-if sys.platform == "emscripten":  # Pyodide has no processes and no threads
-    without = ("bench", "c_library", "examples", "main", "threads", "types")
+PYODIDE = sys.platform == "emscripten"
+NEEDS_PROCESSES = pytest.mark.skipif(PYODIDE, reason="Pyodide has no processes")
+NEEDS_THREADS = pytest.mark.skipif(PYODIDE, reason="Pyodide has no threads")
+
+if PYODIDE:
+    without = ("adding_an_operation", "bench", "c_library", "examples", "main", "threads", "types")
     collect_ignore = [f"test_{name}.py" for name in without]
 
 
@@ -47,8 +51,22 @@ def small_heap():
         gc.unfreeze()
 
 
+#: Files whose outcome no version of CPython changes: they test Python code over Value, C, or other programs.
+ONCE = (
+    "adding_an_operation", "bench", "c_library", "docs", "draw", "examples", "layering", "lecture", "main", "nn",
+    "numerics", "optim", "types", "walkthrough",
+)  # fmt: skip
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "unsanitized: limits its memory, which a sanitizer does not survive")
+    config.addinivalue_line("markers", "once: needs no run on each version of Python")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem.removeprefix("test_") in ONCE:
+            item.add_marker(pytest.mark.once)
 
 
 def pytest_report_header():
@@ -58,7 +76,7 @@ def pytest_report_header():
 @pytest.fixture
 def run_python():
     """Runs a program in a fresh interpreter and returns what it prints."""
-    if sys.platform == "emscripten":
+    if PYODIDE:
         pytest.skip("Pyodide has no processes")
 
     def run(program, *, status=0, **environment):

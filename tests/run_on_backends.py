@@ -1,7 +1,8 @@
 """Runs the tests once on each backend that the installed pygrad has.
 
-``python tests/run_on_backends.py [--expect native,cffi] [pytest's arguments]``; with ``--expect`` it fails
-where other backends are there. pytest starts in this folder, so no package beside the tests is imported.
+``python tests/run_on_backends.py [--expect native,cffi] [--only native] [pytest's arguments]``; with ``--expect`` it
+fails where other backends are there, with ``--only`` it runs on that one. Without a test's file among the arguments it
+runs all. pytest starts in this folder, so no package beside the tests is imported.
 """
 
 import argparse
@@ -18,16 +19,18 @@ NAMES = ("native", "cffi")
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests once on each backend.")
     parser.add_argument("--expect", metavar="NAMES", help="the backends that must be there, and no others")
+    parser.add_argument("--only", metavar="NAME", choices=NAMES, help="run the tests on this backend alone")
     options, arguments = parser.parse_known_args()
     os.environ.pop("PYGRAD_BACKEND", None)
     backends = [name for name in NAMES if importlib.util.find_spec(f"pygrad._{name}")]
     if options.expect and options.expect.split(",") != backends:
         print(f"pygrad has the backends {', '.join(backends) or 'none'}; expected: {options.expect}")
         return 1
+    named = any((TESTS / argument.split("::")[0]).is_file() for argument in arguments)
     outcomes = {}
-    for backend in backends:
+    for backend in [options.only] if options.only else backends:
         outcomes[backend] = subprocess.run(
-            [sys.executable, "-m", "pytest", str(TESTS), *arguments],
+            [sys.executable, "-m", "pytest", *([] if named else [str(TESTS)]), *arguments],
             cwd=TESTS,
             env={**os.environ, "PYGRAD_BACKEND": backend},
         ).returncode

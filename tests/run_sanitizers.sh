@@ -14,10 +14,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 
-library=("$top"/csrc/{arena,graph,pass,optim}.c)
-echo "== the C tests under the sanitizers, with leak checking"
-gcc -std=c11 "${flags[@]}" -I"$top/csrc" -o "$work/plain" "$top/tests/c/test_library.c" "${library[@]}" -lm
-ASAN_OPTIONS=detect_leaks=1 "$work/plain"
+checked=(-std=c11 "${flags[@]}" -DPG_CHECKED -I"$top/csrc")
+library=("$top"/csrc/*.c)
+for program in test_slots test_library fuzz_library; do
+    echo "== $program under the sanitizers, with leak checking"
+    gcc "${checked[@]}" -o "$work/$program" "$top/tests/c/$program.c" "${library[@]}" -lm
+    ASAN_OPTIONS=detect_leaks=1 "$work/$program"
+done
 
 if command -v valgrind >/dev/null; then
     echo "== the C tests under valgrind"
@@ -31,10 +34,10 @@ if command -v clang >/dev/null && clang -fsanitize=fuzzer -x c -o "$work/probe" 
     <<<'#include <stddef.h>
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) { return data && size > 1u << 30; }'; then
     echo "== random lives of an arena, by libFuzzer"
-    clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I"$top/csrc" \
-        -o "$work/fuzz" "$top/tests/c/fuzz_library.c" "${library[@]}" -lm
-    "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -max_len=400 -print_final_stats=1 >"$work/fuzz.log" 2>&1 ||
-        { tail -n 60 "$work/fuzz.log"; exit 1; }
+    clang "${checked[@]}" -DPG_LIBFUZZER -fsanitize=fuzzer -o "$work/fuzz" "$top/tests/c/fuzz_library.c" \
+        "${library[@]}" -lm
+    (cd "$work" && ./fuzz -max_total_time="${FUZZ_SECONDS:-5}" -max_len=2000 -timeout=20 -print_final_stats=1) \
+        >"$work/fuzz.log" 2>&1 || { tail -n 60 "$work/fuzz.log"; exit 1; }
     grep stat::number "$work/fuzz.log"
 else
     echo "== clang has no libFuzzer here: skipped"
@@ -44,7 +47,7 @@ echo "== the Python suite under the sanitizers"
 cp -r "$top"/{csrc,pygrad,tests,examples,benchmarks,setup.py,pyproject.toml,README.md} "$work"
 rm -f "$work"/pygrad/*.so
 cd "$work"
-CFLAGS="${flags[*]}" LDFLAGS="-fsanitize=address,undefined" "$python" setup.py -q build_ext --inplace >build.log 2>&1 ||
+CFLAGS="${flags[*]} -DPG_CHECKED" LDFLAGS="-fsanitize=address,undefined" "$python" setup.py -q build_ext --inplace >build.log 2>&1 ||
     { tail -n 20 build.log; exit 1; }
 # Python itself leaks by design, so leaks are looked for in the C tests only. What does not run under a preloaded
 # sanitizer is left out: programs that limit their memory, and those that start compilers or other tools.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from itertools import count
@@ -77,7 +78,12 @@ def test_the_command(tmp_path):
     pytest.importorskip("matplotlib")
     figures, chart = tmp_path / "figures.json", tmp_path / "chart.svg"
     command = [sys.executable, "-m", "pygrad", "bench", "--quick", "--only", "seed,dot"]
-    done = subprocess.run([*command, "--json", figures, "--plot", chart], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "--json", figures, "--plot", chart],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},  # it prints what any terminal can show
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the walkthrough's training loop" in done.stdout and "pure Python" in done.stdout
     content = json.loads(figures.read_text())

@@ -131,6 +131,143 @@ def test_subclasses(duplicate):
     assert square._prev == {q}
 
 
+class Slotted(Value):
+    __slots__ = ("__private", "note", "unset")
+
+    def __init__(self, data, note):
+        super().__init__(data)
+        self.note, self.__private = note, [note]
+
+    def state(self):
+        return self.note, self.__private, hasattr(self, "unset")
+
+
+class Both(Slotted):
+    """With a dict beside its slots."""
+
+    def state(self):
+        return super().state(), self.more, self.label
+
+
+class Stateful(Value):
+    def __init__(self, data):
+        super().__init__(data)
+        self.log = ["made"]
+
+    def __getstate__(self):
+        return {"saved": self.log}
+
+    def __setstate__(self, state):
+        self.log = [*state["saved"], "restored"]
+
+    def state(self):
+        return self.log[0]
+
+
+class Inherits(Parameter):
+    def __getstate__(self):
+        return super().__getstate__(), "more"
+
+    def __setstate__(self, state):
+        super().__setstate__(state[0])
+        self.more = state[1]
+
+    def state(self):
+        return self.name, vars(self).get("more", "more")
+
+
+class Reduced(Value):
+    def __init__(self, data, unit):
+        super().__init__(data)
+        self.unit = unit
+
+    def __reduce__(self):
+        return Reduced, (self.data, self.unit), {"reduced": True}
+
+    def state(self):
+        return self.unit, vars(self).get("reduced", True)
+
+
+class ReducedEx(Value):
+    def __reduce_ex__(self, protocol):
+        return ReducedEx, (self.data,), {"protocol": protocol >= 0}
+
+    def state(self):
+        return vars(self).get("protocol", True)
+
+
+class NewArguments(Value):
+    def __new__(cls, data, unit):
+        self = super().__new__(cls)
+        self.__dict__["made"] = unit
+        return self
+
+    def __init__(self, data, unit):
+        super().__init__(data)
+
+    def __getnewargs__(self):
+        return self.data, self.made
+
+    def state(self):
+        return self.made
+
+
+class NewKeywords(NewArguments):
+    def __getnewargs_ex__(self):
+        return (self.data,), {"unit": self.made}
+
+
+class DeepCopied(Parameter):
+    def __deepcopy__(self, memo):
+        return DeepCopied(self.data, self.name)
+
+    def state(self):
+        return self.name
+
+
+def both():
+    value = Both(2.0, "n")
+    value.more, value.label = {"a": 1}, "labelled"
+    return value
+
+
+OWN_STATE = {
+    "slots": lambda: Slotted(2.0, "n"),
+    "slots and a dict": both,
+    "getstate": lambda: Stateful(2.0),
+    "getstate and super": lambda: Inherits(2.0, "n"),
+    "reduce": lambda: Reduced(2.0, "m"),
+    "reduce_ex": lambda: ReducedEx(2.0),
+    "getnewargs": lambda: NewArguments(2.0, "m"),
+    "getnewargs_ex": lambda: NewKeywords(2.0, "m"),
+    "deepcopy": lambda: DeepCopied(2.0, "n"),
+}
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        copy.copy,
+        copy.deepcopy,
+        through_pickle,
+        lambda x: through_pickle(x, 0),
+        lambda x: pickle.loads(pickle._dumps(x)),
+    ],
+    ids=["copy", "deepcopy", "pickle", "protocol 0", "python"],
+)
+@pytest.mark.parametrize("name", OWN_STATE)
+def test_the_state_of_subclasses(name, duplicate, no_leak):
+    value = OWN_STATE[name]()
+    twin = duplicate(value)
+    assert twin is not value and type(twin) is type(value) and twin.data == 2.0
+    assert twin.state() == value.state()
+    if duplicate is not copy.copy:
+        leaf, product = duplicate([value, value * 3.0])  # and as a part of a graph
+        assert leaf in product._prev and leaf.state() == value.state() and product.data == 6.0
+        product.backward()
+        assert leaf.grad == 3.0
+
+
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
 def test_closures_are_refused(duplicate):
     x = Value(1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import io
 import sys
 
 import pytest
@@ -111,7 +111,7 @@ def test_same_graph_same_text(draw_dot, Value):
     assert draw_dot(root).source == draw_dot(root).source
 
 
-def test_order_does_not_hang_on_addresses(draw_dot):
+def test_order_does_not_hang_on_addresses(draw_dot, run_python):
     expected = draw_dot(walkthrough.expression(pygrad.Value).loss).source
     assert draw_dot(walkthrough.expression(reference.Value).c).source  # another class in between
     program = (
@@ -119,10 +119,7 @@ def test_order_does_not_hang_on_addresses(draw_dot):
         "print(draw_dot(walkthrough.expression(Value).loss).source, end='')"
     )
     for number in (0, 77):
-        got = subprocess.run(
-            [sys.executable, "-c", program % number], capture_output=True, text=True, check=True
-        )
-        assert got.stdout == expected
+        assert run_python(program % number) == expected
 
 
 def test_label_is_escaped(draw_dot):
@@ -198,16 +195,16 @@ def test_missing_package(monkeypatch):
 # -- models, colours and text ----------------------------------------------------------------------------
 
 
-def test_a_model_is_drawn_with_its_names():
+def test_a_model_is_drawn_with_its_names(draw_dot):
     from pygrad.nn import MLP
 
-    source = pygrad.draw_dot(MLP(2, [2, 1])).source
+    source = draw_dot(MLP(2, [2, 1])).source
     assert "layers.0.neurons.1.w.0" in source and "{ x1 |" in source and "ReLU" in source
-    part = pygrad.draw_dot(MLP(2, [2, 1]).layers[0], inputs=[1.0, 2.0]).source
+    part = draw_dot(MLP(2, [2, 1]).layers[0], inputs=[1.0, 2.0]).source
     assert "neurons.0.b" in part and part.count("label=ReLU") == 2
 
 
-def test_a_model_that_does_not_tell_its_inputs():
+def test_a_model_that_does_not_tell_its_inputs(draw_dot):
     from pygrad.nn import Module
 
     class Mine(Module):
@@ -215,22 +212,22 @@ def test_a_model_that_does_not_tell_its_inputs():
             return x[0] * 2
 
     with pytest.raises(TypeError, match="give it inputs"):
-        pygrad.draw_dot(Mine())
-    assert pygrad.draw_dot(Mine(), inputs=[pygrad.Value(3.0)]).source.count("{ data") == 3
+        draw_dot(Mine())
+    assert draw_dot(Mine(), inputs=[pygrad.Value(3.0)]).source.count("{ data") == 3
 
 
-def test_several_roots_share_what_is_below():
+def test_several_roots_share_what_is_below(draw_dot):
     x = pygrad.Value(2.0, label="x")
-    source = pygrad.draw_dot([x * 2, x + 1]).source
+    source = draw_dot([x * 2, x + 1]).source
     assert source.count("{ x |") == 1 and source.count("{ data") == 4
 
 
-def test_colours_by_the_size_of_the_gradient():
+def test_colours_by_the_size_of_the_gradient(draw_dot):
     a, b = pygrad.Value(100.0, label="a"), pygrad.Value(0.001, label="b")
     out = a * b
-    assert "fillcolor" not in pygrad.draw_dot(out, color_grads=True).source  # all grads are 0
+    assert "fillcolor" not in draw_dot(out, color_grads=True).source  # all grads are 0
     out.backward()
-    lines = pygrad.draw_dot(out, color_grads=True).source.splitlines()
+    lines = draw_dot(out, color_grads=True).source.splitlines()
     shade = {
         name: next(line for line in lines if f"{{ {name} |" in line).split("fillcolor=")[1] for name in "ab"
     }
@@ -246,6 +243,32 @@ def test_print_graph(capsys):
         pygrad.print_graph(a + 1, max_nodes=2)
     with pytest.raises(TypeError, match="print_graph needs a Value"):
         pygrad.print_graph(1.0)
+
+
+@pytest.mark.parametrize(
+    "encoding, tree", [("utf-8", "├─└"), ("cp437", "├─└"), ("cp1252", "|-`"), ("ascii", "|-`")]
+)
+def test_print_graph_to_any_encoding(encoding, tree):
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+    a, b = pygrad.Value(2.0, label="a"), pygrad.Value(-3.0, label="größe ∂\\'")
+    pygrad.print_graph(a * b, file=file)
+    file.flush()
+    size = "größe" if encoding != "ascii" else "gr\\xf6\\xdfe"
+    label = size + (" ∂\\'" if encoding == "utf-8" else " \\u2202\\'")
+    branch, line, last = tree
+    assert file.buffer.getvalue().decode(encoding).splitlines() == [
+        "* data -6.0000 grad 0.0000",
+        f"{branch}{line} a data 2.0000 grad 0.0000",
+        f"{last}{line} {label} data -3.0000 grad 0.0000",
+    ]
+
+
+def test_what_is_printed_where_stdout_is_ascii(run_python):
+    program = "from pygrad import *; v = Value(1.0, label='µ'); print_graph(v * 2)"
+    assert run_python(program, PYTHONIOENCODING="ascii").splitlines()[1:] == [
+        "|- data 2.0000 grad 0.0000",
+        "`- \\xb5 data 1.0000 grad 0.0000",
+    ]
 
 
 def test_print_graph_of_a_deep_one(capsys):

@@ -37,6 +37,15 @@ def test_walkthrough():
     assert got.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
+def test_a_reader_that_has_seen_enough():
+    command = [sys.executable, "-u", "-m", "pygrad"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
 def test_version():
     got = run("--version")
     assert (got.returncode, got.stdout.strip()) == (0, f"pygrad {pygrad.__version__}")

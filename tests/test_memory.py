@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import NEEDS_PROCESSES
+
+import pygrad
 
 try:
     import psutil
@@ -14,6 +17,7 @@ except ImportError:  # for PyPy it may be there and not load
     psutil = None
 
 
+@NEEDS_PROCESSES
 @pytest.mark.unsanitized
 @pytest.mark.skipif(psutil is None, reason="psutil is missing")
 def test_soak():
@@ -55,3 +59,40 @@ room, bulk = pygrad.memory().nodes, 65536 if pygrad.backend == "cffi" else 0
 print(room <= 2 * (most + bulk), most, room)
 """
     assert run_python(program).startswith("True"), run_python(program)
+
+
+@pytest.mark.skipif(pygrad.backend != "cffi", reason="it is the cffi backend's")
+def test_batches(run_python):
+    """How PyPy learns which objects are gone, on any interpreter."""
+    program = """
+import gc, sys, types
+name = sys.implementation.name
+sys.implementation.name = "pypy"
+from pygrad import Value, live_nodes, operands
+from pygrad._backends.cffi import arena
+sys.implementation.name = name
+assert arena.lifetime.__name__.endswith("batches")
+x = Value(2.0)
+kept = [x * 1.0 for _ in range(1000)]
+assert x in kept[0]._prev and live_nodes() == 2001
+del kept[::2]
+gc.collect()
+print(live_nodes())
+out = Value(3.0, (x,), "f")
+out._backward = lambda: setattr(x, "grad", out.grad)
+out * 2.0
+gc.collect()
+out._backward = lambda: setattr(x, "grad", 5.0)  # the result is gone, and found to be
+(out * 2.0).backward()
+del out, kept
+gc.collect()
+print(live_nodes(), x.grad)
+x.__init__(7.0)
+gc.collect()
+print(live_nodes(), x.data, arena.check())
+for _ in range(300_000):
+    x * x
+gc.collect()
+print(live_nodes())
+"""
+    assert run_python(program) == "1001\n1 5.0\n1 7.0 None\n1\n"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pygrad import Value, losses, reference
+from pygrad import Value, losses, reference, softmax
 from pygrad.engine import Value as EngineValue
 from pygrad.nn import MLP, Layer, Module, Neuron
 
@@ -27,6 +27,17 @@ def train(model, steps=10):
 
 def test_engine_is_the_value():
     assert EngineValue is Value
+
+
+def test_modules_are_there_without_an_import(run_python):
+    program = """
+import sys, pygrad
+modules = ["engine", "losses", "nn", "optim"]
+print([name for name in modules if f"pygrad.{name}" in sys.modules or name not in dir(pygrad)])
+pygrad.nn.MLP, pygrad.engine.Value, pygrad.losses.mse, pygrad.optim.lr_scheduler.StepLR
+print({*pygrad.__all__} - {*dir(pygrad)}, "importlib" in dir(pygrad), hasattr(pygrad, "nonsense"))
+"""
+    assert run_python(program) == "[]\nset() False False\n"
 
 
 def test_against_micrograd():
@@ -101,8 +112,13 @@ def test_shapes():
         Neuron(2)([1.0])
     with pytest.raises(TypeError, match="nouts"):
         MLP(2, 1)
-    with pytest.raises(ValueError, match="nonlin"):
-        Neuron(2, nonlin="cube")
+    for make in (lambda: Neuron(2, nonlin="cube"), lambda: MLP(4, [8], nonlin="gelu")):
+        with pytest.raises(ValueError, match="nonlin"):
+            make()
+    with pytest.raises(ValueError, match="a layer of 2 inputs was given 3"):
+        MLP(2, [3, 1])([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="one example, not a batch"):
+        MLP(2, [3, 1])([[1.0, 2.0], [3.0, 4.0]])
 
 
 def test_state_dict():
@@ -116,6 +132,11 @@ def test_state_dict():
         other.load_state_dict({name: 0.0 for name in list(state)[1:]})
     with pytest.raises((TypeError, ValueError)):
         other.load_state_dict({**state, "layers.1.neurons.0.b": "x"})
+    with pytest.raises(KeyError, match=r"missing: layers\.0\.neurons\.0\.w\.0, .* and 8 more"):
+        other.load_state_dict({})
+    for bad in (None, [], "text"):
+        with pytest.raises(TypeError, match="a mapping of names"):
+            other.load_state_dict(bad)
     assert other.state_dict() == before
 
 
@@ -136,7 +157,7 @@ def test_losses():
     assert losses.mse(x, [0.0, 0.0, 1.0]).data == pytest.approx((0.09 + 1.44 + 1.0) / 3)
     assert losses.hinge(x, [1, 1, -1]).data == pytest.approx((0.7 + 2.2 + 3.0) / 3)
     assert losses.hinge(x[0], -1).data == pytest.approx(1.3)
-    expected = -sum(p.log().data for p in (pygrad_softmax(x)[2], pygrad_softmax(x)[0])) / 2
+    expected = -sum(p.log().data for p in (softmax(x)[2], softmax(x)[0])) / 2
     assert losses.cross_entropy([x, x], [2, 0]).data == pytest.approx(expected)
     assert losses.cross_entropy([Value(1e4), Value(0.0)], 1).data == 1e4
     p = x[0].sigmoid().data
@@ -149,13 +170,9 @@ def test_losses():
         (lambda: losses.mse([], []), ValueError),
         (lambda: losses.hinge(x, [1, 0, 1]), ValueError),
         (lambda: losses.cross_entropy(x, 3), IndexError),
+        (lambda: losses.cross_entropy([x, x], [2.0, 0.0]), TypeError),
+        (lambda: losses.cross_entropy([x], [[0, 0, 1]]), TypeError),
         (lambda: losses.binary_cross_entropy(x[0], 2.0), ValueError),
     ):
         with pytest.raises(error):
             call()
-
-
-def pygrad_softmax(x):
-    import pygrad
-
-    return pygrad.softmax(x)

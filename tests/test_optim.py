@@ -140,6 +140,162 @@ def test_zero_grad(no_leak):
     assert [p.grad for p in params] == [0.0, 0.0]
 
 
+class Torchs:
+    """Torch's formulas, for one parameter, without the shortcuts of csrc/optim.c."""
+
+    def __init__(self, kind, options):
+        defaults = {
+            **{"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False},
+            **{"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False},
+            **({"weight_decay": 1e-2} if kind is AdamW else {}),
+        }
+        vars(self).update({**defaults, **options})
+        self.kind, self.steps = kind, 0
+
+    def __call__(self, p, g):
+        self.steps += 1
+        g = -g if self.maximize else g
+        if self.kind is AdamW:
+            p *= 1 - self.lr * self.weight_decay
+        elif self.weight_decay != 0:
+            g += self.weight_decay * p
+        if self.kind is SGD:
+            if self.momentum != 0:
+                first = self.steps == 1
+                self.velocity = g if first else self.momentum * self.velocity + (1 - self.dampening) * g
+                g = g + self.momentum * self.velocity if self.nesterov else self.velocity
+            return p - self.lr * g
+        if self.steps == 1:
+            self.mean = self.square = self.top = 0.0
+        beta1, beta2 = self.betas
+        self.mean += (1 - beta1) * (g - self.mean)
+        self.square = beta2 * self.square + (1 - beta2) * g * g
+        self.top = max(self.top, self.square)
+        largest = self.top if self.amsgrad else self.square
+        scale1, scale2 = 1 - beta1**self.steps, math.sqrt(1 - beta2**self.steps)
+        return p - self.lr / scale1 * self.mean / (math.sqrt(largest) / scale2 + self.eps)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_figures_are_those_of_torchs_formulas(case):
+    kind, options, expected = CASES[case]
+    got = []
+    for i, p in enumerate((1.0, -2.0, 0.5)):
+        step = Torchs(kind, options)
+        for number in range(STEPS):
+            p = step(p, grads(number)[i])
+        got.append(p)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_infinite_or_nan_goes_as_by_torchs_formulas(case):
+    kind, options, _ = CASES[case]
+    numbers = (math.inf, -math.inf, math.nan, 1e308, 5e-324, 1.0)
+    pairs = [(p, g) for p in numbers for g in (0.0, 0.5, -1e300, math.inf)]
+    params = [Value(p) for p, _ in pairs]
+    optimizer, steps = kind(params, **options), [Torchs(kind, options) for _ in pairs]
+    expected = [p for p, _ in pairs]
+    for _ in range(3):
+        for p, (_, g) in zip(params, pairs):
+            p.grad = g
+        optimizer.step()
+        expected = [step(p, g) for step, p, (_, g) in zip(steps, expected, pairs)]
+        assert [p.data for p in params] == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    if not options.get("weight_decay"):
+        assert [p.data for p in params[:3]] == [math.inf] * 3 and params[5].data == -math.inf
+
+
+@pytest.mark.parametrize("case", ["momentum", "adam", "amsgrad", "adamw"])
+@pytest.mark.parametrize("change", [lambda params: [*params, Value(3.0)], lambda params: params[:1]])
+def test_other_parameters_after_a_step(case, change):
+    kind, options, _ = CASES[case]
+    params = [Value(1.0), Value(2.0)]
+    optimizer = kind(params, **options)
+    params[0].grad = 1.0
+    optimizer.step()
+    optimizer.params = change(params)
+    before = [p.data for p in optimizer.params], optimizer.state_dict()
+    with pytest.raises(
+        ValueError, match=rf"make a new optimizer for those, {kind.__name__}\(params, \.\.\.\)"
+    ):
+        optimizer.step()
+    assert ([p.data for p in optimizer.params], optimizer.state_dict()) == before
+    optimizer.params = params
+    optimizer.step()
+
+
+def test_other_parameters_where_there_is_no_state():
+    params = [Value(1.0)]
+    for optimizer in (SGD(params), Adam(params)):
+        optimizer.params += [Value(2.0)]  # before the first step, as after each of plain SGD
+        optimizer.step()
+    optimizer = SGD(params)
+    optimizer.step()
+    optimizer.params += [Value(2.0)]
+    optimizer.step()
+
+
+def test_a_step_that_fails_is_no_step():
+    p = Value(1.0)
+    for optimizer in (SGD([p], momentum=0.9), Adam([p])):
+        before, optimizer.lr = optimizer.state_dict(), "fast"
+        with pytest.raises(TypeError):
+            optimizer.step()
+        optimizer.lr = before["options"]["lr"]
+        assert optimizer.state_dict() == before
+
+
+def damaged(state):
+    """States that are none, each made of a good one."""
+    options, arrays = state["options"], state["state"]
+    for name in state:
+        yield {key: part for key, part in state.items() if key != name}
+        for part in (None, "text", 3.5, -1, [1]):
+            yield {**state, name: part}
+    for name in options:
+        yield {**state, "options": {key: value for key, value in options.items() if key != name}}
+        if not isinstance(options[name], bool):
+            for value in ("text", None, [], Value(1.0), -1.0 if name != "dampening" else "text", math.nan):
+                if not (name == "dampening" and value != value):
+                    yield {**state, "options": {**options, name: value}}
+    yield {**state, "options": {**options, "other": 1.0}}
+    for name, numbers in arrays.items():
+        for part in (
+            None,
+            1.0,
+            "text",
+            [],
+            [*numbers, 1.0],
+            ["x"] * len(numbers),
+            [None] * len(numbers),
+            b"12345678",
+        ):
+            yield {**state, "state": {**arrays, name: part}}
+    yield {**state, "state": {**arrays, "other": [0.0] * 3}}
+    yield from (None, 3, "text", [], {}, [1, 2, 3])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_state_that_is_refused_changes_nothing(case):
+    kind, options, _ = CASES[case]
+    params = [Value(x) for x in (1.0, -2.0, 0.5)]
+    optimizer = kind(params, **options)
+    run(optimizer, params, set_grad)
+    before = optimizer.state_dict()
+    for state in damaged(before):
+        with pytest.raises((ValueError, TypeError)):
+            optimizer.load_state_dict(state)
+        assert optimizer.state_dict() == before, state
+    schedule = StepLR(optimizer, 2)
+    schedule.step()
+    before = schedule.state_dict(), optimizer.lr
+    for state in (None, {}, {"base_lr": 1.0}, *({**before[0], name: "x"} for name in before[0])):
+        with pytest.raises((ValueError, TypeError)):
+            schedule.load_state_dict(state)
+        assert (schedule.state_dict(), optimizer.lr) == before
+
+
 def test_bad_arguments():
     p = Value(1.0)
     for call, error in (
@@ -154,6 +310,18 @@ def test_bad_arguments():
         (lambda: LinearLR(SGD([p]), start_factor=0.0), ValueError),
         (lambda: CosineAnnealingLR(SGD([p]), 0), ValueError),
         (lambda: SGD([p]).load_state_dict(Adam([p]).state_dict()), ValueError),
+        (lambda: SGD(3.0), TypeError),
+        (lambda: SGD([p], lr="0.1"), TypeError),
+        (lambda: SGD([p], lr=p), TypeError),
+        (lambda: SGD([p], momentum=None), TypeError),
+        (lambda: Adam([p], betas=0.9), ValueError),
+        (lambda: Adam([p], betas=(0.9, "x")), TypeError),
+        (lambda: StepLR(SGD([p]), "2"), TypeError),
+        (lambda: StepLR(SGD([p]), 2, gamma=None), TypeError),
+        (lambda: StepLR([p], 2), TypeError),
+        (lambda: LinearLR(SGD([p]), "x"), TypeError),
+        (lambda: CosineAnnealingLR(SGD([p]), math.nan), ValueError),
+        (lambda: CosineAnnealingLR(SGD([p]), 2, eta_min="x"), TypeError),
     ):
         with pytest.raises(error):
             call()

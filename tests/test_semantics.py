@@ -6,7 +6,7 @@ import sys
 import weakref
 
 import pytest
-from conftest import live_nodes, settled
+from conftest import PYODIDE, live_nodes, settled
 
 import pygrad
 from pygrad import Value
@@ -191,11 +191,28 @@ def test_late_attributes_of_an_inner_node(no_leak):
     a = Value(1.0)
     inner = a * 2
     out = inner + 1
-    inner.items = [inner]  # a cycle, and out was recorded before
+    inner.items, inner.place = [a], (0.5, 1.0)  # out was recorded before
     del inner
     gc.collect()
     found = next(v for v in out._prev if v._op == "*")
-    assert found.items == [found]
+    assert (found.items, found.place) == ([a], (0.5, 1.0))
+    found.items = "a constant"
+    del found.place
+    assert found.items == "a constant" and not hasattr(found, "place")
+
+
+def test_a_late_attribute_that_leads_back_is_the_users_to_delete(no_leak):
+    a = Value(1.0)
+    inner = a * 2
+    out = inner + 1
+    inner.users = [out]  # the node has it, which out holds: no collector sees this cycle
+    del inner.users
+
+
+def test_an_early_attribute_that_leads_back_is_collected(no_leak):
+    inner = Value(1.0) * 2
+    inner.users = []
+    inner.users.append(inner + 1)
 
 
 def test_unknown_and_read_only_attributes():
@@ -292,58 +309,41 @@ def test_a_closure_outlives_its_object_in_the_graph(no_leak):
     assert x.grad == pytest.approx(2 * math.cos(0.5), rel=1e-15)
 
 
-def test_a_closure_assigned_late(no_leak):
+def test_a_closure_comes_before_the_results(no_leak):
+    """It lives in the object, which only results that are recorded later can hold."""
     x = Value(2.0)
     y = x * 3
-    z = y + 1
-    y._backward = lambda y=y: setattr(x, "grad", x.grad + 100 * y.grad)
-    del y
-    gc.collect()
-    z.backward()
+    out = y + 1
+    for used in (x, y):
+        with pytest.raises(RuntimeError, match="set _backward before the value is used"):
+            used._backward = lambda: None
+    out.backward()
+    assert (y.grad, x.grad, y._backward) == (1.0, 3.0, y._step)
+    del out
+    settled()
+    y._backward = lambda: setattr(x, "grad", 100.0)  # used no more
+    (y + 1).backward()
     assert x.grad == 100.0
 
 
-def test_late_closures_go_one_at_a_time_with_the_results(no_leak):
-    x, before = Value(1.0), settled()
-    inner = [x + x for _ in range(10)]
-    results = [v + x for v in inner]
-    for v in inner:
-        step = v._backward
-        v._backward = lambda step=step: step()
-    del inner, v, step
-    while results:
-        results.pop().backward()
-        assert settled() <= before + 2 * len(results)
-    assert x.grad == 30.0
-
-
-@pytest.mark.skipif(pygrad.backend != "cffi", reason="the other backend pins nothing")
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="a collection for each link of the chain")
-def test_pinned_objects_go_without_being_counted(no_leak):
-    """A chain of them, each held for the next one's sake alone, after about as many releases."""
-    from pygrad import _arena
-
-    x = Value(1.0)
-    settled()
-    before, end, chain = len(_arena.pinned), x, []
-    for _ in range(100):
-        chain.append(end := end * 1.0)
-    for v in chain:
-        v.partner = x
-    assert len(_arena.pinned) > before + 90
-    del v, end, chain
-    for _ in range(300):
-        x * 2.0
-        _arena.release_buried()
-    assert len(_arena.pinned) <= before
+def test_a_closure_may_be_replaced_at_any_time(no_leak):
+    x = Value(2.0)
+    y = x * 3
+    step = y._step
+    y._backward = step
+    out = y + 1
+    y._backward = lambda step=step: (step(), step())
+    del y, step
+    gc.collect()
+    out.backward()
+    assert x.grad == 6.0
 
 
 def test_a_closure_on_a_leaf_runs():
     calls = []
     x = Value(2.0)
-    out = x * 3
     x._backward = lambda: calls.append(x.grad)
-    out.backward()
+    (x * 3).backward()
     assert calls == [3.0]
 
 
@@ -450,6 +450,7 @@ def test_a_chain_of_a_million(no_leak):
     assert (out.data, x.grad) == (pytest.approx(2.0), 1.0)
 
 
+@pytest.mark.skipif(PYODIDE, reason="objects nested so deep end its interpreter when they are freed")
 def test_a_deep_chain_of_closures(no_leak):
     x = Value(1.0)
     out = x

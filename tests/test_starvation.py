@@ -22,18 +22,25 @@ def test_a_limited_address_space(run_python):
     program = f"""
 import resource, sys
 from pygrad import Value, live_nodes
-from pygrad.value import engine
+from pygrad._backends import core
 x = Value(2.0)
 kept = x * x
 free, hard = resource.getrlimit(resource.RLIMIT_AS)
 used = int(open("{MEMORY_IN_USE}").read().split()[0]) * resource.getpagesize()
-more = 100 if sys.implementation.name == "cpython" else 400
-resource.setrlimit(resource.RLIMIT_AS, (used + more * 2**20, hard))
+more = (100 if sys.implementation.name == "cpython" else 400) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (used + more, hard))
+try:
+    bytearray(2 * more)
+    print("not enforced")  # as under some emulators
+    sys.exit()
+except MemoryError:
+    pass
+failed = False
 try:
     hoard = x
-    for _ in range(10**9):
+    for _ in range(more // 16):  # a node takes more than that
         hoard = hoard + x
-except MemoryError as error:
+except MemoryError:
     failed = True
 before = live_nodes()
 kept.backward()
@@ -41,9 +48,12 @@ hoard = None
 again = x * 3.0
 print(failed, x.grad, kept.data, before > 1000, again.data, live_nodes())
 resource.setrlimit(resource.RLIMIT_AS, (free, hard))
-print(engine.check())
+print(core.check())
 """
-    assert run_python(program) == "True 4.0 4.0 True 6.0 4\n0\n"
+    printed = run_python(program)
+    if printed == "not enforced\n":
+        pytest.skip("the limit of the address space is not enforced here")
+    assert printed == "True 4.0 4.0 True 6.0 4\nNone\n"
 
 
 #: Run with each of Python's allocations failing in turn (the arena's own: tests/c/test_library.c). What makes
@@ -65,10 +75,10 @@ STORIES = {
     "new objects": "[x * 1.0 for _ in range(1100)]",
     "operands": "kept._prev, pygrad.operands(kept), kept._op",
     "backward": "kept.backward()",
-    "SGD": "engine.sgd(xs, state, (0.0, 0.9, 0.0, 0.0, False, False), False)",
-    "Adam": "engine.adam(xs, state, state, None, (0.0, 0.9, 0.99, 1e-8, 0.0, False, False), 1)",
-    "zero_grads": "engine.zero_grads(xs)",
-    "describe": "engine.describe(kept)",
+    "SGD": "core.sgd(xs, state, (0.0, 0.9, 0.0, 0.0, False, False), False)",
+    "Adam": "core.adam(xs, state, state, None, (0.0, 0.9, 0.99, 1e-8, 0.0, False, False), 1)",
+    "zero_grads": "core.zero_grads(xs)",
+    "info": "core.info(kept)",
     "restore": "copy.copy(kept)",
 }
 
@@ -76,7 +86,7 @@ STARVED = """
 import _testcapi, array, copy, gc
 import pygrad
 from pygrad import Value
-from pygrad.value import engine
+from pygrad._backends import core
 
 x, y = Value(2.0), Value(3.0)
 kept = x * y + x
@@ -109,10 +119,10 @@ for start in range(1, 400):
     finally:
         _testcapi.remove_mem_hooks()
     assert (x.data, y.data, kept.data) == (2.0, 3.0, 8.0)
-    assert engine.check() == 0
+    assert core.check() is None
 gc.collect()
 left = pygrad.live_nodes()
-engine.zero_graph(kept)
+core.zero_graph(kept)
 kept.backward()
 assert getattr(Value(1.0), "label", "") == ""
 print(x.grad, left)
@@ -133,7 +143,7 @@ def test_each_allocation_of_python_fails(name, run_python):
 
 EXHAUSTED = """
 from pygrad import Value, backend
-from pygrad.value import engine
+from pygrad._backends import core
 x = Value(2.0)
 kept = x * x
 hoard = []
@@ -145,7 +155,7 @@ except MemoryError as error:
 held = len(hoard)
 kept.backward()
 del hoard
-print(held, x.grad, (x * 3.0).data, engine.check())
+print(held, x.grad, (x * 3.0).data, core.check())
 """
 
 
@@ -168,4 +178,4 @@ def test_no_index_is_left(tmp_path, run_python):
     )
     assert built.returncode == 0, built.stderr
     output = run_python(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{EXHAUSTED}")
-    assert output == f"{pygrad.backend} the arena holds as many nodes as it can number\n2998 4.0 6.0 0\n"
+    assert output == f"{pygrad.backend} the arena holds as many nodes as it can number\n2998 4.0 6.0 None\n"

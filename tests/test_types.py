@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import runpy
 from pathlib import Path
 
 import pytest
+from helpers import of_kind
 
 import pygrad
-from pygrad import OPS, Value
+from pygrad import Value
+from pygrad._backends import core
 
 HERE = Path(__file__).parent
 PACKAGE = Path(pygrad.__file__).parent
@@ -28,19 +31,32 @@ def test_a_program_passes_strict_mypy(tmp_path, monkeypatch):
     assert status == 0, output + errors
 
 
-def names_in(stub, inside=None):
-    body = ast.parse((PACKAGE / stub).read_text(encoding="utf-8")).body
-    if inside:
-        body = next(node for node in body if isinstance(node, ast.ClassDef) and node.name == inside).body
-    named = {node.name for node in body if isinstance(node, ast.FunctionDef)}
-    return named | {name.asname for node in body if isinstance(node, ast.ImportFrom) for name in node.names}
+def stub(name):
+    """The functions and classes of a stub, and what it re-exports, by name."""
+    body = ast.parse((PACKAGE / name).read_text(encoding="utf-8")).body
+    named = {node.name: node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return named | {
+        name.asname: node for node in body if isinstance(node, ast.ImportFrom) for name in node.names
+    }
 
 
-def test_the_stubs_have_all_operations():
-    """A new line in the op table needs one in each stub."""
-    for op in OPS.values():
-        if op.name in pygrad.__all__:
-            assert op.name in names_in("__init__.pyi"), op.name
-        if hasattr(Value, op.name):
-            assert op.name in names_in("value.pyi", "Value"), op.name
-    assert set(pygrad.__all__) <= names_in("__init__.pyi")
+def parameters(node):
+    return len(node.args.posonlyargs + node.args.args)
+
+
+def test_the_stubs_have_all_operations_and_no_others():
+    """They are written from csrc/ops.def at build, and the module has what C made of it."""
+    functions = stub("_operations.pyi")
+    methods = {node.name: node for node in functions.pop("_Operations").body}
+    reflected = {f"__r{op.method[2:]}" for op in of_kind("binary") if op.is_operator}
+    assert set(methods) == {op.method for op in core.OPS.values() if op.method} | reflected
+    assert {name for name in functions if name} == set(core.functions)
+    for op in of_kind("unary", "binary"):
+        operands = 1 if op.kind == "unary" else 2
+        assert parameters(methods[op.method]) == operands and callable(getattr(Value, op.method))
+    for name, function in core.functions.items():
+        assert parameters(functions[name]) == len(inspect.signature(function).parameters), name
+
+
+def test_the_stub_of_the_package_has_all_that_is_public():
+    assert set(pygrad.__all__) <= {*stub("__init__.pyi"), *stub("_operations.pyi")}

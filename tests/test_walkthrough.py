@@ -53,15 +53,9 @@ def printed(function, *arguments):
     return out.getvalue().splitlines()
 
 
-def test_cells_print_the_same_with_either_class():
-    engine, pure = printed(print_cells, pygrad.Value), printed(print_cells, reference.Value)
-    assert len(engine) == len(pure) == 105
-    for ours, theirs in zip(engine, pure):
-        assert ours == theirs
-
-
-def test_cells_print_what_the_document_says():
+def test_cells_print_what_the_document_says_with_either_class():
     lines = printed(print_cells, pygrad.Value)
+    assert lines == printed(print_cells, reference.Value) and len(lines) == 105
     assert lines[:5] == [
         "Value(data=2.5)",
         "∂loss/∂w1 = 1.0",

@@ -29,12 +29,13 @@ class Contender(NamedTuple):
             self.backend.live_nodes()
 
 
-def _backend(name: str, module: str) -> list[Contender]:
+def _backend(name: str) -> list[Contender]:
+    module = f"pygrad._backends.{name}"
     try:
         backend = importlib.import_module(module)
     except ImportError:
         return []
-    return [Contender(name, __version__, backend.Value, module, backend)]
+    return [Contender(f"pygrad {name}", __version__, backend.Value, module, backend)]
 
 
 def _peer(name: str) -> list[Contender]:
@@ -56,8 +57,8 @@ PEERS = ("micrograd", "torch", "jax", "autograd", "casadi", "xad")
 def find_contenders() -> list[Contender]:
     """Everybody who is here, ours first."""
     return [
-        *_backend(NATIVE, "pygrad._native_backend"),
-        *_backend(CFFI, "pygrad._cffi_backend"),
+        *_backend("native"),
+        *_backend("cffi"),
         Contender(PURE, "", reference.Value, "pygrad.reference"),
         Contender(LEAN, "", reference.LeanValue, "pygrad.reference"),
         Contender(FLOATS, "", float, "builtins"),

@@ -56,7 +56,8 @@ def show_machine(contenders: list[Contender]) -> None:
 def _amount(value: float, measure: str) -> str:
     if measure == "bytes":
         return f"{value:.0f} B"
-    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+    micro = "us" if console.options.ascii_only else "µs"  # as rich does with a table's lines
+    units = (("s", 1.0), ("ms", 1e-3), (micro, 1e-6))
     unit, size = next(((unit, size) for unit, size in units if value >= size), ("ns", 1e-9))
     return f"{value / size:.3g} {unit}"
 

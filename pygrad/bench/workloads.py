@@ -56,23 +56,27 @@ def _seed(contender: Contender, quick: bool) -> Callable[[], Result]:
     return one_round
 
 
+def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], Any, list[Any]]:
+    """Seconds to record and to reverse an operation of `models.rows`, the last total, and its weights."""
+    times: dict[str, float] = {}
+    root = None
+    weights: list[Any] = []
+    for _ in range(repeats):
+        del root  # or two graphs would be alive while the next is recorded
+        seconds, (root, weights) = timed(lambda: models.rows(kind, size))
+        times["record"] = times.get("record", 0.0) + seconds
+        if kind is not float:
+            times["reverse"] = times.get("reverse", 0.0) + timed(root.backward)[0]
+    operations = repeats * models.operations_in_rows(size)
+    return {name: seconds / operations for name, seconds in times.items()}, root, weights
+
+
 def _rows(contender: Contender, quick: bool) -> Callable[[], Result]:
     repeats, operations = 20, 1280  # a deeper graph is too deep for a class that sorts by recursion
 
     def one_round() -> Result:
-        record = reverse = 0.0
-        root = None
-        for _ in range(repeats):
-            del root  # or two graphs would be alive while the next is recorded
-            seconds, (root, weights) = timed(lambda: models.rows(contender.kind, operations))
-            record += seconds
-            if contender.kind is not float:
-                reverse += timed(root.backward)[0]
-        record /= repeats * operations
-        if contender.kind is float:
-            return Result({"record": record}, [root])
-        amounts = {"record": record, "reverse": reverse / (repeats * operations)}
-        return Result(amounts, [root.data, *(w.grad for w in weights)])
+        amounts, root, weights = _recorded(contender.kind, operations, repeats)
+        return Result(amounts, [root] if contender.kind is float else [root.data, *(w.grad for w in weights)])
 
     return one_round
 
@@ -143,20 +147,8 @@ def _growth(contender: Contender, quick: bool) -> Callable[[], Result]:
     def one_round() -> Result:
         amounts, values = {}, []
         for power in powers:
-            size = 10**power
-            repeats = max(1, 10**5 // size)
-            record = reverse = 0.0
-            root = None
-            for _ in range(repeats):
-                del root
-                seconds, (root, _) = timed(lambda size=size: models.rows(contender.kind, size))  # type: ignore[misc]
-                record += seconds
-                if contender.kind is not float:
-                    reverse += timed(root.backward)[0]
-            done = repeats * models.operations_in_rows(size)
-            amounts[f"record 10^{power}"] = record / done
-            if contender.kind is not float:
-                amounts[f"reverse 10^{power}"] = reverse / done
+            times, root, _ = _recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
+            amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
             values.append(root if contender.kind is float else root.data)
             del root
         return Result(amounts, values)

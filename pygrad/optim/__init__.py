@@ -20,8 +20,10 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pygrad._backends import core
+from pygrad._backends.interface import required_number
 from pygrad.optim import lr_scheduler
-from pygrad.value import Value, engine
+from pygrad.value import Value
 
 
 class Optimizer:
@@ -29,14 +31,16 @@ class Optimizer:
 
     #: The options, which are attributes: they may be changed between steps, as schedules do with ``lr``.
     options: tuple[str, ...] = ()
-    #: Those of the state's arrays that there are.
+    #: The names of the state's arrays, each of which has a number for each parameter.
     arrays: tuple[str, ...] = ()
+
+    lr: float
 
     def __init__(self, params: Iterable[Value], **options: Any) -> None:
         if hasattr(params, "parameters"):
             raise TypeError("an optimizer takes parameters: model.parameters(), not the model")
-        if isinstance(params, Value):
-            raise TypeError("an optimizer takes a list of parameters, even of a single one")
+        if isinstance(params, Value) or not isinstance(params, Iterable):
+            raise TypeError(f"an optimizer takes a list of parameters, not {type(params).__name__}")
         self.params = list(params)
         if not self.params:
             raise ValueError("an optimizer needs parameters, and got none")
@@ -45,26 +49,28 @@ class Optimizer:
                 raise TypeError(f"parameters must be Values, not {type(p).__name__}")
         if len(set(map(id, self.params))) < len(self.params):
             raise ValueError("a parameter is given twice, and would be updated twice")
-        for name, value in options.items():
-            setattr(self, name, value)
+        vars(self).update(_checked(options))
         self.steps = 0
         self.state: dict[str, array[float]] = {}
         self.initial_lr = self.lr
 
-    lr: float
-
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0."""
-        engine.zero_grads(self.params)
+        core.zero_grads(self.params)
 
     def step(self) -> None:
         """Update every parameter's data by its grad."""
         raise NotImplementedError
 
     def _array(self, name: str) -> array[float]:
-        if name not in self.state:
-            self.state[name] = array("d", bytes(8 * len(self.params)))
-        return self.state[name]
+        """That part of the state; a new one is not kept before the step is done."""
+        numbers = self.state.get(name) or array("d", bytes(8 * len(self.params)))
+        if len(numbers) != len(self.params):
+            raise ValueError(
+                f"the optimizer's state is of {len(numbers)} parameters, and params has {len(self.params)} "
+                f"now: make a new optimizer for those, {type(self).__name__}(params, ...)"
+            )
+        return numbers
 
     def state_dict(self) -> dict[str, Any]:
         """Options and state, as plain numbers, strings and lists."""
@@ -75,32 +81,49 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. ValueError, and no change, where it is of other
-        parameters."""
-        arrays = {name: array("d", numbers) for name, numbers in state["state"].items()}
+        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, where it is
+        something else, or of other parameters."""
+        try:
+            options, steps, given = dict(state["options"]), state["steps"], dict(state["state"])
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("a state has options, steps and state, as state_dict() returns them") from None
+        if set(options) != set(self.options) or not set(given) <= set(self.arrays):
+            names = ", ".join(sorted(map(str, {*options, *given})))
+            raise ValueError(f"the state is of another optimizer than {type(self).__name__}: it has {names}")
+        options = _checked(options)
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps must be an integer from 0 on, not {steps!r}")
+        arrays = {name: array("d", list(numbers)) for name, numbers in given.items()}
         for name, numbers in arrays.items():
             if len(numbers) != len(self.params):
                 raise ValueError(
                     f"the state {name!r} is of {len(numbers)} parameters, not of {len(self.params)}"
                 )
-        if set(state["options"]) != set(self.options):
-            raise ValueError(
-                f"the state is of another optimizer: it has the options {sorted(state['options'])}"
-            )
-        for name, value in state["options"].items():
-            setattr(self, name, value)
-        self.steps, self.state = state["steps"], arrays
+        vars(self).update(options, steps=steps, state=arrays)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
         return f"{type(self).__name__}({len(self.params)} parameters, {options})"
 
 
-def _check(**options: float) -> None:
-    """Refuse a negative option, as torch does."""
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as numbers and flags. Refuses what torch refuses."""
+    checked: dict[str, Any] = {}
     for name, value in options.items():
-        if not value >= 0.0:
-            raise ValueError(f"{name} must not be negative, and is {value}")
+        if name in ("nesterov", "amsgrad", "maximize"):
+            checked[name] = bool(value)
+        elif name == "betas":
+            betas = value if isinstance(value, Iterable) else ()
+            checked[name] = pair = tuple(required_number(beta, "a beta") for beta in betas)
+            if len(pair) != 2 or not all(0.0 <= beta < 1.0 for beta in pair):
+                raise ValueError(f"betas must be two numbers from 0 to below 1, not {value!r}")
+        else:
+            checked[name] = required_number(value, name)
+            if name != "dampening" and not checked[name] >= 0.0:
+                raise ValueError(f"{name} must not be negative, and is {value}")
+    if checked.get("nesterov") and (checked["momentum"] <= 0.0 or checked["dampening"] != 0.0):
+        raise ValueError("Nesterov momentum needs a momentum above 0 and no dampening")
+    return checked
 
 
 class SGD(Optimizer):
@@ -112,6 +135,7 @@ class SGD(Optimizer):
     """
 
     options = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+    arrays = ("velocity",)
 
     def __init__(
         self,
@@ -124,25 +148,17 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        _check(lr=lr, momentum=momentum, weight_decay=weight_decay)
-        if nesterov and (momentum <= 0.0 or dampening != 0.0):
-            raise ValueError("Nesterov momentum needs a momentum above 0 and no dampening")
-        super().__init__(
-            params,
-            lr=lr,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            nesterov=nesterov,
-            maximize=maximize,
-        )
+        values = lr, momentum, dampening, weight_decay, nesterov, maximize
+        super().__init__(params, **dict(zip(self.options, values)))
 
     momentum: float
 
     def step(self) -> None:
         first = "velocity" not in self.state
         velocity = self._array("velocity") if self.momentum else None
-        engine.sgd(self.params, velocity, tuple(getattr(self, name) for name in self.options), first)
+        core.sgd(self.params, velocity, tuple(getattr(self, name) for name in self.options), first)
+        if velocity is not None:
+            self.state["velocity"] = velocity
         self.steps += 1
 
 
@@ -151,6 +167,7 @@ class Adam(Optimizer):
     the convergence of Adam and beyond (2018)."""
 
     options = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
+    arrays = ("mean", "square", "top")
     _decoupled = False
 
     def __init__(
@@ -164,18 +181,8 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        _check(lr=lr, eps=eps, weight_decay=weight_decay)
-        if len(betas) != 2 or not all(0.0 <= beta < 1.0 for beta in betas):
-            raise ValueError(f"betas must be two numbers from 0 to below 1, not {betas}")
-        super().__init__(
-            params,
-            lr=lr,
-            betas=tuple(betas),
-            eps=eps,
-            weight_decay=weight_decay,
-            amsgrad=amsgrad,
-            maximize=maximize,
-        )
+        values = lr, betas, eps, weight_decay, amsgrad, maximize
+        super().__init__(params, **dict(zip(self.options, values)))
 
     betas: tuple[float, float]
     eps: float
@@ -184,10 +191,11 @@ class Adam(Optimizer):
     maximize: bool
 
     def step(self) -> None:
-        self.steps += 1
+        state = {name: self._array(name) for name in self.arrays if name != "top" or self.amsgrad}
         options = (self.lr, *self.betas, self.eps, self.weight_decay, self._decoupled, self.maximize)
-        top = self._array("top") if self.amsgrad else None
-        engine.adam(self.params, self._array("mean"), self._array("square"), top, options, self.steps)
+        core.adam(self.params, state["mean"], state["square"], state.get("top"), options, self.steps + 1)
+        self.state.update(state)
+        self.steps += 1
 
 
 class AdamW(Adam):

@@ -14,7 +14,10 @@ epoch.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from pygrad._backends.interface import required_number
 
 if TYPE_CHECKING:
     from pygrad.optim import Optimizer
@@ -24,6 +27,8 @@ class Schedule:
     """Sets an optimizer's ``lr`` to ``base_lr * factor(last_epoch)``, beginning at epoch 0."""
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not hasattr(optimizer, "lr"):
+            raise TypeError(f"a schedule takes an optimizer, not {type(optimizer).__name__}")
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.last_epoch = 0
@@ -49,19 +54,28 @@ class Schedule:
         """Where the schedule is, as plain numbers."""
         return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        """Go on from what `state_dict` returned."""
-        self.base_lr, self.last_epoch = state["base_lr"], int(state["last_epoch"])
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, where it is
+        something else."""
+        if not isinstance(state, Mapping) or not {"base_lr", "last_epoch"} <= state.keys():
+            raise ValueError("a schedule's state has base_lr and last_epoch, as state_dict() returns them")
+        base_lr = required_number(state["base_lr"], "base_lr")
+        self.last_epoch = int(required_number(state["last_epoch"], "last_epoch"))
+        self.base_lr = base_lr
         self._apply()
+
+
+def _at_least_one(number: float, what: str) -> None:
+    if not required_number(number, what) >= 1:
+        raise ValueError(f"{what} must be at least 1, not {number}")
 
 
 class StepLR(Schedule):
     """The rate times ``gamma`` after each ``step_size`` epochs."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        if step_size < 1:
-            raise ValueError(f"step_size must be at least 1, not {step_size}")
-        self.step_size, self.gamma = step_size, gamma
+        _at_least_one(step_size, "step_size")
+        self.step_size, self.gamma = step_size, required_number(gamma, "gamma")
         super().__init__(optimizer)
 
     def factor(self, epoch: int) -> float:
@@ -79,10 +93,10 @@ class LinearLR(Schedule):
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        if not 0.0 < start_factor <= 1.0 or not 0.0 <= end_factor <= 1.0:
+        factors = required_number(start_factor, "start_factor"), required_number(end_factor, "end_factor")
+        if not 0.0 < factors[0] <= 1.0 or not 0.0 <= factors[1] <= 1.0:
             raise ValueError("start_factor must be above 0, and both factors at most 1")
-        if total_iters < 1:
-            raise ValueError(f"total_iters must be at least 1, not {total_iters}")
+        _at_least_one(total_iters, "total_iters")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer)
 
@@ -96,9 +110,8 @@ class CosineAnnealingLR(Schedule):
     Loshchilov and Hutter, SGDR (2017), equation 5, without restarts."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        if T_max < 1:
-            raise ValueError(f"T_max must be at least 1, not {T_max}")
-        self.T_max, self.eta_min = T_max, eta_min
+        _at_least_one(T_max, "T_max")
+        self.T_max, self.eta_min = T_max, required_number(eta_min, "eta_min")
         super().__init__(optimizer)
 
     def factor(self, epoch: int) -> float:

@@ -1,36 +1,59 @@
-/* A libFuzzer target: the bytes are a program of an arena's life, and the invariants are checked as it goes.
+/* Random programs over every function of pygrad.h, with whatever op codes, counts, nodes and numbers. A call may
+ * refuse; nothing may crash, and the invariants hold. The bytes are the program, so it is a libFuzzer target:
  *
- *     clang -fsanitize=fuzzer,address,undefined -Icsrc tests/c/fuzz_library.c csrc/{arena,graph,pass,optim}.c -lm */
-#include "arena.h"
-
+ *     clang -fsanitize=fuzzer,address,undefined -DPG_LIBFUZZER -DPG_CHECKED -Icsrc tests/c/fuzz_library.c \
+ *         csrc/[a-z]*.c -lm
+ *
+ * Compiled without it, the program makes its bytes itself: fuzz_library [PROGRAMS [FIRST]] */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { HELD = 64 };
+#include "pygrad.h"
+
+enum { HELD = 64, LIST = 8, PASSES = 3 };
 
 typedef struct life {
     pg_arena *arena;
     pg_node held[HELD];         /* one reference each; 0: none */
+    pg_node freed[LIST];        /* of pg_pop_freed, not recycled yet */
+    pg_pass *passes[PASSES];    /* that wait for their host */
     const uint8_t *at, *end;
+    int starving;               /* allocations fail now and then */
 } life;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+static void *resize(void *context, void *block, size_t size)
+{
+    life *l = context;
+    if (!size) {
+        free(block);
+        return NULL;
+    }
+    if (l->starving && l->starving++ % 3 == 0) return NULL;
+    return realloc(block, size);
+}
+
+/* -- what the bytes stand for ---------------------------------------------------------------------- */
 
 static int byte(life *l) { return l->at < l->end ? *l->at++ : 0; }
 
-static void drop(life *l, int i)
+static double number(life *l)
 {
-    if (l->held[i]) pg_release(l->arena, 1, &l->held[i]);
-    l->held[i] = 0;
-}
-
-static void keep(life *l, int i, pg_result node)
-{
-    if (node <= 0) return;      /* refused, or no room within the limit */
-    drop(l, i);
-    l->held[i] = (pg_node)(node & (PG_KEPT - 1));
+    static const double special[] = {0.0,     -0.0,   1.0,        -1.0,    0.5,      2.0,      -3.0,      1000.0, 1e200,
+                                     -1e-200, 5e-324, 0x1p53 + 2, 1.5e308, -1.5e308, INFINITY, -INFINITY, NAN};
+    int b = byte(l);
+    return b < 64 ? special[(size_t)b % (sizeof special / sizeof *special)] : (b - 160) / 16.0;
 }
 
 /* Some held node, or 0. */
-static pg_node some(life *l)
+static pg_node held(life *l)
 {
     int from = byte(l) % HELD;
     for (int i = 0; i < HELD; i++)
@@ -38,78 +61,273 @@ static pg_node some(life *l)
     return 0;
 }
 
-static void run_pass(life *l, pg_node root)
+/* Most often a held node; else any number, in use or not. */
+static pg_node node(life *l)
 {
-    int steps = 0;
-    for (pg_pass *pass = pg_backward(l->arena, root); pass; pass = pg_pass_resume(pass)) {
-        if (pg_pass_node(pass) < 0 || ++steps % 5 == 0) {
-            pg_pass_abandon(pass);
-            return;
+    int b = byte(l);
+    if (b < 230) return held(l);
+    if (b < 250) return (pg_node)byte(l);
+    return b < 252 ? (pg_node)pg_capacity(l->arena) + (pg_node)(b & 1) : UINT32_MAX - (pg_node)(b & 1);
+}
+
+/* An operation of that kind; else any number. */
+static int operation(life *l, int kind)
+{
+    int b = byte(l), count = 0;
+    if (b > 240) return b == 255 ? INT32_MIN : b == 254 ? INT32_MAX : b - 246;
+    while (pg_op(count)) count++;
+    for (int i = 0; i < count; i++)
+        if (pg_op((b + i) % count)->kind == kind) return (b + i) % count;
+    return 0;
+}
+
+static size_t list(life *l, pg_node *nodes)
+{
+    size_t count = (size_t)byte(l) % (LIST + 1);
+    for (size_t i = 0; i < LIST; i++) nodes[i] = i < count ? node(l) : 0;
+    return count;
+}
+
+/* -- references, which are the caller's to keep right ------------------------------------------------ */
+
+static void drop(life *l, int i)
+{
+    if (l->held[i] && pg_release(l->arena, 1, &l->held[i]) != PG_OK) fail("a held node cannot be released");
+    l->held[i] = 0;
+}
+
+static void keep(life *l, uint64_t live, pg_result result)
+{
+    int i = byte(l) % HELD;
+    if (result < 0) {
+        if (!*pg_status_text((int)result) || !*pg_status_exception((int)result)) fail("a status has no text");
+        if (pg_live_nodes(l->arena) != live) fail("a refused call has left nodes");
+        return;
+    }
+    drop(l, i);
+    l->held[i] = (pg_node)(result & 0xffffffff);
+    if (pg_references(l->arena, l->held[i]) != 1) fail("a new node has not one reference");
+}
+
+/* What a caller may do only to a node that it holds; any call may be made with what is no node in use. */
+static pg_node held_or_wild(life *l)
+{
+    pg_node x = node(l);
+    for (int i = 0; i < HELD; i++)
+        if (l->held[i] == x) return x;
+    return pg_references(l->arena, x) ? 0 : x;
+}
+
+/* -- steps ------------------------------------------------------------------------------------------- */
+
+static void record(life *l, int what)
+{
+    pg_arena *a = l->arena;
+    uint64_t live = pg_live_nodes(a);
+    pg_node x = node(l), nodes[LIST];
+    double partials[LIST], y = number(l);
+    const char *symbol = what & 64 ? "f" : NULL;
+    size_t count;
+    switch (what % 9) {
+    case 0: keep(l, live, pg_leaf(a, y)); return;
+    case 1: keep(l, live, pg_unary(a, operation(l, PG_UNARY), x)); return;
+    case 2: keep(l, live, pg_binary(a, operation(l, PG_BINARY), x, node(l))); return;
+    case 3: keep(l, live, pg_binary_right(a, operation(l, PG_BINARY), x, y)); return;
+    case 4: keep(l, live, pg_binary_left(a, operation(l, PG_BINARY), y, x)); return;
+    case 5: keep(l, live, pg_scalar(a, operation(l, PG_SCALAR), x, y, what & 64)); return;
+    }
+    count = list(l, nodes);
+    for (size_t i = 0; i < LIST; i++) partials[i] = number(l);
+    if (what > 250) count = SIZE_MAX - count;                   /* refused before an operand is read */
+    if (what % 9 == 6) keep(l, live, pg_nary(a, operation(l, what & 32 ? PG_NARY : PG_PAIRED), count, nodes));
+    else if (what % 9 == 7) keep(l, live, pg_custom(a, y, count, nodes, what & 32 ? partials : NULL, symbol));
+    else
+        keep(l, live,
+             pg_restore(a, operation(l, byte(l) % 7), y, number(l), count, nodes, number(l), what & 64,
+                        what & 32 ? partials : NULL, symbol));
+}
+
+static void look(life *l)
+{
+    pg_arena *a = l->arena;
+    pg_node x = node(l), operands[LIST];
+    int is_int, op = pg_op_of(a, x);
+    size_t room = (size_t)byte(l) % LIST, count = pg_operands(a, x, room, operands);
+    const double *partials = pg_partials(a, x);
+    for (size_t i = 0; i < room && i < count; i++)
+        if (operands[i] >= x && pg_op_of(a, operands[i]) != PG_SCALAR) fail("an operand does not precede its result");
+    for (size_t i = 0; partials && i < count; i++)
+        if (!memcmp(&partials[i], "nothing", sizeof *partials)) fail("such a number was never given");
+    if ((op < 0) != (pg_references(a, x) == 0)) fail("a node in use has no operation");
+    if (strlen(pg_symbol(a, x)) > 9) fail("a symbol is longer than any");
+    if (isnan(pg_exponent(a, x, &is_int)) && is_int) fail("an integer is nan");
+    if (op >= 0 && memcmp(&(double){pg_data(a, x)}, pg_data_array(a) + x, sizeof(double))) fail("two values");
+    if (op >= 0 && memcmp(&(double){pg_grad(a, x)}, pg_grad_array(a) + x, sizeof(double))) fail("two gradients");
+    if (pg_bytes(a) < pg_capacity(a) * 2 * sizeof(double)) fail("less memory than nodes");
+    pg_lock(a);
+    pg_unlock(a);
+}
+
+static void change(life *l, int what)
+{
+    pg_arena *a = l->arena;
+    pg_node x = node(l);
+    switch (what % 6) {
+    case 0: pg_set_data(a, x, number(l)); break;
+    case 1: pg_set_grad(a, x, number(l)); break;
+    case 2: pg_need_object(a, held_or_wild(l)); break;
+    case 3: pg_notify_free(a, x); break;
+    case 4: pg_set_external(a, held_or_wild(l), what & 32); break;
+    default:
+        what = byte(l) % HELD;
+        x = node(l);
+        if (pg_retain(a, x) == PG_OK) {
+            drop(l, what);
+            l->held[what] = x;
         }
-        keep(l, byte(l) % HELD, pg_leaf(l->arena, 1.0));    /* hosts record in their steps */
+    }
+}
+
+static void let_go(life *l, int what)
+{
+    pg_node x, *place = &l->freed[what / 4 % LIST];
+    switch (what % 4) {
+    case 0:
+        if (*place && pg_recycle(l->arena, *place) != PG_OK) fail("a freed slot is not taken back");
+        *place = pg_pop_freed(l->arena);
+        break;
+    case 1:
+        x = node(l);
+        for (int i = 0; i < LIST; i++)
+            if (l->freed[i] == x) l->freed[i] = 0;
+        pg_recycle(l->arena, x);
+        break;
+    case 2:
+        x = held_or_wild(l);
+        for (int i = 0; i < HELD; i++)
+            if (x && l->held[i] == x) {
+                drop(l, i);
+                return;
+            }
+        if (pg_release(l->arena, 1, &x) != PG_BAD_NODE) fail("what is no node was released");
+        break;
+    default: drop(l, byte(l) % HELD);
+    }
+}
+
+/* Begins a pass, or goes on with a waiting one, or gives it up. */
+static void run_pass(life *l, int what)
+{
+    pg_pass **pass = &l->passes[what % PASSES];
+    pg_result waits;
+    if (*pass && what & 32) {
+        pg_abandon(*pass);
+        *pass = NULL;
+        return;
+    }
+    waits = *pass ? pg_resume(pass) : pg_backward(l->arena, node(l), pass);
+    if ((waits > 0) != (*pass != NULL)) fail("a pass neither waits nor is done");
+}
+
+static void optimize(life *l, int what)
+{
+    pg_node nodes[LIST];
+    double state[3][LIST] = {{0.0}};
+    size_t count = list(l, nodes);
+    pg_sgd_options sgd = {.lr = number(l),
+                          .momentum = number(l),
+                          .dampening = number(l),
+                          .weight_decay = number(l),
+                          .nesterov = what & 8,
+                          .maximize = what & 16};
+    pg_adam_options adam = {.lr = number(l),
+                            .beta1 = number(l),
+                            .beta2 = number(l),
+                            .eps = number(l),
+                            .weight_decay = number(l),
+                            .decoupled = what & 8,
+                            .maximize = what & 16};
+    switch (what % 3) {
+    case 0: pg_sgd(l->arena, count, nodes, &sgd, what & 32 ? state[0] : NULL, what & 64); break;
+    case 1: pg_adam(l->arena, count, nodes, &adam, state[0], state[1], what & 32 ? state[2] : NULL, number(l)); break;
+    default: pg_zero_grads(l->arena, count, nodes);
     }
 }
 
 static void one_step(life *l)
 {
-    int what = byte(l), i = byte(l) % HELD;
-    pg_arena *arena = l->arena;
-    pg_node x = some(l), y = some(l), list[8];
-    double local[8];
-    size_t count = 0;
-    if (what % 4 == 0) {
-        keep(l, i, pg_leaf(arena, what - 100.0));
-        return;
+    int which = byte(l), what = byte(l);
+    if (which < 130) record(l, what);
+    else if (which < 155) let_go(l, what);
+    else if (which < 180) run_pass(l, what);
+    else if (which < 200) change(l, what);
+    else if (which < 215) look(l);
+    else if (which < 225) optimize(l, what);
+    else if (which < 232) pg_reverse_node(l->arena, node(l));
+    else if (which < 235) {
+        pg_node nodes[4];
+        pg_nonzero_grads(l->arena, node(l), 4, nodes);
     }
-    if (!x) return;
-    switch (what % 20) {
-    case 1: keep(l, i, pg_unary(arena, PG_OP_neg + what / 20, x)); break;
-    case 2: keep(l, i, pg_binary(arena, PG_OP_add + what / 26 % 5, x, y)); break;
-    case 3: keep(l, i, pg_binary_right(arena, PG_OP_mul, x, what)); break;
-    case 5: keep(l, i, pg_binary_left(arena, PG_OP_sub, what, x)); break;
-    case 6: keep(l, i, pg_scalar(arena, PG_OP_pow_scalar, x, what % 5, what & 1)); break;
-    case 7:
-        for (count = 0; count < (size_t)(what / 20 % 4) * 2; count++) list[count] = some(l);
-        keep(l, i, pg_nary(arena, what & 1 ? PG_OP_dot : PG_OP_logsumexp, count, list));
-        break;
-    case 9:
-        for (count = 0; count < (size_t)(what / 20 % 8); count++) list[count] = some(l), local[count] = what;
-        keep(l, i, pg_custom(arena, what, count, list, what & 1 ? local : NULL, what & 1 ? NULL : "f"));
-        break;
-    case 10: pg_grow(arena, 0); break;
-    case 11: pg_label(arena, x); break;
-    case 13: pg_host_step(arena, x, what & 1); break;
-    case 14:
-        for (pg_node freed = 0; (freed = pg_next_freed(arena, freed));) {}
-        break;
-    case 15: run_pass(l, x); break;
-    case 17: pg_zero_graph(arena, x); break;
-    case 18: keep(l, i, pg_restore(arena, PG_OP_add, 1.0, 2.0, 2, (pg_node[]){x, y}, 0.0, 0, NULL, NULL)); break;
-    default: drop(l, i);
-    }
+    else if (which < 239) pg_zero_graph(l->arena, node(l));
+    else if (which < 246) pg_grow(l->arena, what < 128 ? 0 : what < 250 ? (uint64_t)what * 3 : UINT64_MAX - (what & 1));
+    else if (which < 250) pg_set_quota(l->arena, what < 250 ? (uint64_t)what : UINT64_MAX);
+    else if (which < 254) l->starving = what & 1;
+    else if (pg_op(what) && !*pg_op(what)->name) fail("an operation has no name");
+}
+
+static void check(life *l)
+{
+    int starving = l->starving;
+    const char *fault;
+    l->starving = 0;            /* it needs memory itself */
+    fault = pg_check(l->arena);
+    l->starving = starving;
+    if (fault) fail(fault);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    life l = {.arena = NULL, .held = {0}, .at = data, .end = data + size};
-    int fault;
-    l.arena = pg_arena_new(200, NULL, NULL, 1);
-    if (!l.arena) return 0;
-    if (size && *data % 2) pg_pace(l.arena, 16);
+    static const uint64_t limits[] = {0, 3, 70, 200};
+    life l = {.at = data, .end = data + size};
+    pg_node freed;
+    int objects = byte(&l);
+    l.arena = pg_arena_new(limits[objects / 2 % 4], objects & 8 ? resize : NULL, &l, objects & 1);
+    if (!l.arena) fail("no memory");
     while (l.at < l.end) {
-        one_step(&l);
-        fault = pg_check(l.arena);
-        if (fault) {
-            fprintf(stderr, "invariant %d is broken\n", fault);
-            abort();
-        }
+        for (int n = byte(&l) % 8; n >= 0; n--) one_step(&l);
+        check(&l);
     }
+    l.starving = 0;
+    for (int i = 0; i < PASSES; i++)
+        if (l.passes[i]) pg_abandon(l.passes[i]);
     for (int i = 0; i < HELD; i++) drop(&l, i);
-    for (pg_node freed = 0; (freed = pg_next_freed(l.arena, freed));) {}
-    if (pg_live_nodes(l.arena) != 0) {
-        fprintf(stderr, "%llu nodes are left\n", (unsigned long long)pg_live_nodes(l.arena));
-        abort();
-    }
+    for (int i = 0; i < LIST; i++)
+        if (l.freed[i] && pg_recycle(l.arena, l.freed[i]) != PG_OK) fail("a freed slot is not taken back");
+    while ((freed = pg_pop_freed(l.arena))) pg_recycle(l.arena, freed);
+    check(&l);
+    if (pg_live_nodes(l.arena) != 0) fail("nodes are left");
     pg_arena_free(l.arena);
     return 0;
 }
+
+#ifndef PG_LIBFUZZER        /* which has a main of its own */
+int main(int argc, char **argv)
+{
+    unsigned long long programs = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000;
+    unsigned long long first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    for (unsigned long long seed = first; seed < first + programs; seed++) {
+        uint64_t state = 0x9e3779b97f4a7c15u * seed | 1;
+        uint8_t program[2000];
+        size_t size = 0;
+        for (size_t most = 20 + seed % (sizeof program - 20); size < most; size++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            program[size] = (uint8_t)(state >> 24);
+        }
+        LLVMFuzzerTestOneInput(program, size);
+    }
+    puts("all passed");
+    return 0;
+}
+#endif

@@ -5,18 +5,19 @@
 #include <string.h>
 
 #include "arena.h"
-#include "pygrad.h"
 
-#define CHECK(condition)                                                      \
-    do {                                                                      \
-        if (!(condition)) {                                                   \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);   \
-            exit(1);                                                          \
-        }                                                                     \
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            exit(1); \
+        } \
     } while (0)
 
 /* An allocator that counts blocks, and fails once its budget of calls is spent. */
-typedef struct { long blocks, budget; } supply;
+typedef struct {
+    long blocks, budget;
+} supply;
 
 static void *supplied(void *context, void *block, size_t size)
 {
@@ -48,6 +49,20 @@ static pg_node made(pg_result result)
     return (pg_node)result;
 }
 
+static int sound(pg_arena *arena)
+{
+    const char *fault = pg_check(arena);
+    if (fault) fprintf(stderr, "%s\n", fault);
+    return !fault;
+}
+
+/* A reverse pass that no external step interrupts. */
+static int run(pg_arena *arena, pg_node root)
+{
+    pg_pass *pass;
+    return pg_backward(arena, root, &pass) == PG_OK && !pass;
+}
+
 static void drop(pg_arena *arena, pg_node node) { pg_release(arena, 1, &node); }
 
 static void test_values_and_gradients(void)
@@ -60,13 +75,13 @@ static void test_values_and_gradients(void)
     pg_node root = made(pg_binary(a, code("sub"), twice, square));
     int integral = 0;
     CHECK(pg_data(a, root) == -21.0);
-    CHECK(pg_backward(a, root) == NULL);
+    CHECK(run(a, root));
     CHECK(pg_grad(a, x) == -10.0 && pg_grad(a, y) == 6.0 && pg_grad(a, product) == 2.0);
-    CHECK(pg_backward(a, root) == NULL);        /* adds again, inner gradients included */
+    CHECK(run(a, root));        /* adds again, inner gradients included */
     CHECK(pg_grad(a, root) == 1.0 && pg_grad(a, product) == 2.0 + 4.0 && pg_grad(a, y) == 6.0 + 18.0);
-    CHECK(pg_operands(a, square, 0, NULL) == 1 && pg_scalar_of(a, square, &integral) == 2.0 && integral);
+    CHECK(pg_operands(a, square, 0, NULL) == 1 && pg_exponent(a, square, &integral) == 2.0 && integral);
     CHECK(!strcmp(pg_symbol(a, product), "*"));
-    CHECK(pg_check(a) == PG_OK);
+    CHECK(sound(a));
     pg_arena_free(a);
 }
 
@@ -81,15 +96,15 @@ static void test_lists_and_local_gradients(void)
     custom = made(pg_custom(a, 7.0, 4, list, local, "seven"));
     CHECK(pg_data(a, sum) == 10.0 && pg_data(a, dot) == 11.0 && pg_data(a, custom) == 7.0);
     CHECK(!strcmp(pg_symbol(a, custom), "seven"));
-    pg_backward(a, dot);
+    CHECK(run(a, dot));
     CHECK(pg_grad(a, list[0]) == 3.0 && pg_grad(a, list[3]) == 2.0);
-    pg_backward(a, custom);
+    CHECK(run(a, custom));
     CHECK(pg_grad(a, list[3]) == 1002.0);
     CHECK(pg_nary(a, code("mean"), 0, list) == PG_EMPTY);
     for (int i = 0; i < 4; i++) drop(a, list[i]);
     CHECK(pg_live_nodes(a) == 7);
     drop(a, sum), drop(a, dot), drop(a, custom);
-    CHECK(pg_live_nodes(a) == 0 && pg_check(a) == PG_OK);
+    CHECK(pg_live_nodes(a) == 0 && sound(a));
     pg_arena_free(a);
 }
 
@@ -106,63 +121,305 @@ static void test_errors_record_nothing(void)
     CHECK(pg_unary(a, code("sqrt"), minus) == PG_DOMAIN);
     pg_set_data(a, zero, 1000.0);
     CHECK(pg_unary(a, code("exp"), zero) == PG_OVERFLOW);
-    CHECK(pg_live_nodes(a) == 2 && pg_references(a, minus) == 1 && pg_check(a) == PG_OK);
+    CHECK(pg_live_nodes(a) == 2 && pg_references(a, minus) == 1 && sound(a));
     pg_arena_free(a);
 }
 
-static void test_host_steps(void)
+static void test_external_steps(void)
 {
     pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
-    pg_node x = made(pg_leaf(a, 2.0)), scaled, host, root, leaf_root;
-    pg_result kept;
+    pg_node x = made(pg_leaf(a, 2.0)), scaled, host, root, sum, pair[2];
+    pg_result held;
     pg_pass *pass;
     scaled = made(pg_binary_right(a, code("mul"), x, 3.0));
-    kept = pg_custom(a, 36.0, 1, &scaled, NULL, "square");
-    CHECK(kept & PG_KEPT);
-    host = (pg_node)kept;
-    kept = pg_binary_right(a, code("add"), host, 1.0);
-    CHECK(kept & PG_KEPT);                                  /* so are results above it */
-    root = (pg_node)kept;
-    pass = pg_backward(a, root);
-    CHECK(pass && pg_pass_node(pass) == host && pg_grad(a, host) == 1.0);
-    CHECK(pg_backward(a, scaled) == NULL);                  /* another pass while this one waits */
+    held = pg_custom(a, 36.0, 1, &scaled, NULL, "square");
+    CHECK(held & PG_HOLD_OPERANDS);
+    host = (pg_node)held;
+    held = pg_binary_right(a, code("add"), host, 1.0);
+    CHECK(held & PG_HOLD_OPERANDS);                         /* so do results above it */
+    root = (pg_node)held;
+    CHECK(pg_backward(a, root, &pass) == host && pg_grad(a, host) == 1.0);
+    CHECK(run(a, scaled));                                  /* another pass while this one waits */
     CHECK(pg_grow(a, 100000) == PG_OK);                     /* and the arrays move */
     pg_set_grad(a, scaled, 12.0);
     pg_set_grad(a, x, 0.0);
-    CHECK(pg_pass_resume(pass) == NULL);
-    CHECK(pg_grad(a, x) == 36.0 && pg_check(a) == PG_OK);
-    pass = pg_backward(a, root);
-    pg_pass_abandon(pass);
-    CHECK(pg_check(a) == PG_OK && pg_grad(a, x) == 36.0);
-    pg_host_step(a, x, 1);                                  /* a leaf that has parents already */
-    leaf_root = made(pg_binary(a, code("mul"), x, x));
-    pass = pg_backward(a, leaf_root);
-    CHECK(pass && pg_pass_node(pass) == x && pg_pass_resume(pass) == NULL);
-    pg_host_step(a, x, 0);
-    CHECK(pg_backward(a, leaf_root) == NULL);
+    CHECK(pg_resume(&pass) == PG_OK && !pass);
+    CHECK(pg_grad(a, x) == 36.0 && sound(a));
+    CHECK(pg_backward(a, root, &pass) == host);
+    pg_abandon(pass);
+    CHECK(sound(a) && pg_grad(a, x) == 36.0);
+    CHECK(pg_set_external(a, x, 1) == PG_HAS_RESULTS);      /* which take it for a plain leaf */
+    CHECK(pg_need_object(a, x) == PG_HAS_RESULTS && pg_need_object(a, root) == PG_OK);
+    x = made(pg_leaf(a, 2.0));
+    CHECK(pg_need_object(a, x) == PG_OK && pg_set_external(a, x, 1) == PG_OK);
+    pair[0] = pair[1] = x;
+    held = pg_nary(a, code("sum"), 2, pair);
+    CHECK(held & PG_HOLD_OPERANDS);
+    sum = (pg_node)held;
+    CHECK(pg_backward(a, sum, &pass) == x && pg_grad(a, x) == 2.0 && pg_resume(&pass) == PG_OK);
+    CHECK(sound(a));
     pg_arena_free(a);
 }
 
-static void test_labels(void)
+/* A pass given up half way leaves no mark in any word, and its root is let go of. */
+static void test_an_abandoned_pass(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node leaf = made(pg_leaf(a, 1.0)), low = made(pg_unary(a, code("neg"), leaf)), held[1000], root;
+    pg_pass *pass;
+    pg_result result;
+    held[0] = low;
+    for (int i = 1; i < 1000; i++) held[i] = made(pg_unary(a, code("neg"), i % 2 ? leaf : low));
+    result = pg_custom(a, 1.0, 1000, held, NULL, "host");
+    root = (pg_node)result;
+    for (int i = 0; i < 1000; i++) drop(a, held[i]);
+    CHECK(pg_backward(a, root, &pass) == root && pg_references(a, root) == 2);
+    pg_abandon(pass);
+    CHECK(pg_references(a, root) == 1 && sound(a));
+    drop(a, root);
+    CHECK(pg_live_nodes(a) == 1 && sound(a));
+    pg_arena_free(a);
+}
+
+static void test_notices_of_freed_nodes(void)
 {
     pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
     pg_node x = made(pg_leaf(a, 1.0)), y = made(pg_unary(a, code("neg"), x));
-    pg_label(a, x);
+    CHECK(pg_notify_free(a, x) == PG_OK);
     drop(a, x);
-    CHECK(pg_next_freed(a, 0) == 0);
+    CHECK(pg_pop_freed(a) == 0);
     drop(a, y);
-    CHECK(pg_live_nodes(a) == 0 && pg_check(a) == PG_OK);
+    CHECK(pg_live_nodes(a) == 0 && sound(a));
     CHECK(made(pg_leaf(a, 2.0)) != x);                      /* its slot waits for the host */
-    CHECK(pg_next_freed(a, 0) == x && pg_next_freed(a, x) == 0);
-    CHECK(made(pg_leaf(a, 3.0)) == x && pg_check(a) == PG_OK);
-    y = made(pg_leaf(a, 4.0));
-    pg_label(a, x);
-    pg_label(a, y);
-    drop(a, x);
-    CHECK(pg_next_freed(a, 0) == x);
-    drop(a, y);                                             /* by another thread, while the host forgets x */
-    CHECK(pg_next_freed(a, x) == y && pg_next_freed(a, y) == 0 && pg_check(a) == PG_OK);
-    CHECK(made(pg_leaf(a, 5.0)) == x || made(pg_leaf(a, 5.0)) == x);
+    CHECK(pg_unary(a, code("neg"), x) == PG_BAD_NODE && pg_retain(a, x) == PG_BAD_NODE);
+    CHECK(pg_recycle(a, x) == PG_BAD_NODE);                 /* which has not been told of it yet */
+    CHECK(pg_pop_freed(a) == x && pg_pop_freed(a) == 0 && sound(a));
+    CHECK(pg_recycle(a, x) == PG_OK && pg_recycle(a, x) == PG_BAD_NODE);
+    CHECK(made(pg_leaf(a, 3.0)) == x && sound(a));
+    pg_arena_free(a);
+}
+
+/* Whatever codes, counts and nodes: a status, and nothing is changed. */
+static void test_what_is_refused(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0)), dead = made(pg_leaf(a, 2.0)), list[3] = {x, x, x};
+    const pg_node nodes[] = {0, 1000000, UINT32_MAX, dead};
+    const int codes[] = {-1, 9999, INT32_MIN, INT32_MAX};
+    int is_int;
+    drop(a, dead);
+    for (int i = 0; i < 4; i++) {
+        pg_node bad = nodes[i];
+        pg_pass *pass;
+        CHECK(pg_unary(a, code("exp"), bad) == PG_BAD_NODE);
+        CHECK(pg_binary(a, code("add"), x, bad) == PG_BAD_NODE && pg_binary(a, code("add"), bad, x) == PG_BAD_NODE);
+        CHECK(pg_binary_right(a, code("add"), bad, 1.0) == PG_BAD_NODE);
+        CHECK(pg_binary_left(a, code("add"), 1.0, bad) == PG_BAD_NODE);
+        CHECK(pg_scalar(a, code("pow_scalar"), bad, 2.0, 1) == PG_BAD_NODE);
+        CHECK(pg_nary(a, code("sum"), 1, &bad) == PG_BAD_NODE);
+        CHECK(pg_custom(a, 1.0, 1, &bad, NULL, "f") == PG_BAD_NODE);
+        CHECK(pg_restore(a, code("exp"), 1.0, 0.0, 1, &bad, 0.0, 0, NULL, NULL) == PG_BAD_NODE);
+        CHECK(pg_backward(a, bad, &pass) == PG_BAD_NODE && pg_zero_graph(a, bad) == PG_BAD_NODE);
+        CHECK(pg_reverse_node(a, bad) == PG_BAD_NODE && pg_release(a, 1, &bad) == PG_BAD_NODE);
+        CHECK(isnan(pg_data(a, bad)) && isnan(pg_grad(a, bad)) && pg_set_data(a, bad, 1.0) == PG_BAD_NODE);
+        CHECK(pg_set_grad(a, bad, 1.0) == PG_BAD_NODE && pg_op_of(a, bad) == -1 && !*pg_symbol(a, bad));
+        CHECK(isnan(pg_exponent(a, bad, &is_int)) && pg_references(a, bad) == 0 && pg_partials(a, bad) == NULL);
+        CHECK(pg_operands(a, bad, 3, list) == 0 && pg_need_object(a, bad) == PG_BAD_NODE);
+        CHECK(pg_notify_free(a, bad) == PG_BAD_NODE && pg_set_external(a, bad, 1) == PG_BAD_NODE);
+        CHECK(pg_recycle(a, bad) == PG_BAD_NODE && pg_zero_grads(a, 1, &bad) == PG_BAD_NODE);
+        CHECK(pg_unary(a, codes[i], x) == PG_BAD_OP && pg_binary(a, codes[i], x, x) == PG_BAD_OP);
+        CHECK(pg_nary(a, codes[i], 3, list) == PG_BAD_OP && pg_scalar(a, codes[i], x, 1.0, 0) == PG_BAD_OP);
+        CHECK(pg_restore(a, codes[i], 1.0, 0.0, 1, &x, 0.0, 0, NULL, NULL) == PG_BAD_OP);
+        CHECK(pg_binary_right(a, codes[i], x, 1.0) == PG_BAD_OP && pg_binary_left(a, codes[i], 1.0, x) == PG_BAD_OP);
+        CHECK(pg_op(codes[i]) == NULL);
+        for (int place = 0; place < 3; place++) {           /* one among good ones */
+            pg_node some[3] = {x, x, x};
+            double state[3] = {0.0};
+            some[place] = bad;
+            CHECK(pg_nary(a, code("sum"), 3, some) == PG_BAD_NODE && pg_zero_grads(a, 3, some) == PG_BAD_NODE);
+            CHECK(pg_custom(a, 1.0, 3, some, state, "f") == PG_BAD_NODE);
+            CHECK(pg_restore(a, code("mean"), 1.0, 0.0, 3, some, 0.0, 0, NULL, NULL) == PG_BAD_NODE);
+            CHECK(pg_sgd(a, 3, some, &(pg_sgd_options){.lr = 1.0}, NULL, 1) == PG_BAD_NODE);
+            CHECK(pg_adam(a, 3, some, &(pg_adam_options){.lr = 1.0}, state, state, NULL, 1.0) == PG_BAD_NODE);
+        }
+    }
+    CHECK(pg_data(a, x) == 1.0 && pg_grad(a, x) == 0.0);
+    for (size_t count = 0; count < 4; count++)              /* each operation takes as many as its kind says */
+        for (int op = 0; pg_op(op); op++) {
+            int kind = pg_op(op)->kind;
+            int one = kind == PG_UNARY || kind == PG_SCALAR;
+            size_t fits = kind == PG_LEAF ? 0 : one ? 1 : kind == PG_BINARY ? 2 : count;
+            pg_node same[4] = {x, x, x, x};
+            pg_result got = pg_restore(a, op, 1.0, 0.0, count, same, 2.0, 0, NULL, NULL);
+            if (count == fits && !(kind == PG_PAIRED && count % 2)) drop(a, pgi_node_of(got));
+            else CHECK(got == PG_BAD_COUNT);
+        }
+#if SIZE_MAX > UINT32_MAX
+    CHECK(pg_custom(a, 1.0, SIZE_MAX, list, NULL, NULL) == PG_BAD_COUNT);
+    CHECK(pg_nary(a, code("sum"), (size_t)UINT32_MAX + 1, list) == PG_BAD_COUNT);
+#endif
+    CHECK(pg_unary(a, code("add"), x) == PG_BAD_OP && pg_binary(a, code("exp"), x, x) == PG_BAD_OP);
+    CHECK(pg_nary(a, code("dot"), 3, list) == PG_BAD_COUNT);
+    CHECK(pg_restore(a, code("add"), 1.0, 0.0, 1, list, 0.0, 0, NULL, NULL) == PG_BAD_COUNT);
+    CHECK(pg_restore(a, code("leaf"), 1.0, 0.0, 1, list, 0.0, 0, NULL, NULL) == PG_BAD_COUNT);
+    CHECK(pg_live_nodes(a) == 1 && pg_references(a, x) == 1 && sound(a));
+    pg_arena_free(a);
+}
+
+static void test_statuses(void)
+{
+    for (int status = PG_FULL; status >= PG_HAS_RESULTS; status--)
+        CHECK(*pg_status_text(status) && strstr(pg_status_exception(status), "Error"));
+    CHECK(!*pg_status_text(PG_OK) && !*pg_status_text(-1000) && *pg_status_exception(-1000));
+}
+
+/* Two lists of which one is of leaves, the other of nodes with steps of their own, closures' among them. */
+static void test_lists_of_leaves_and_of_steps(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 1);
+    for (int order = 0; order < 2; order++) {
+        pg_node x = made(pg_leaf(a, 2.0)), twice = made(pg_binary_right(a, code("mul"), x, 2.0)), host, dot, list[4];
+        pg_result result = pg_custom(a, 5.0, 1, &twice, NULL, "host");
+        pg_pass *pass;
+        host = pgi_node_of(result);
+        list[2 * order] = list[2 * order + 1] = x;
+        list[2 - 2 * order] = twice, list[3 - 2 * order] = host;
+        result = pg_nary(a, code("dot"), 4, list);          /* 2 * 4 + 2 * 5 */
+        CHECK(result & PG_HOLD_OPERANDS);
+        dot = pgi_node_of(result);
+        CHECK(pg_data(a, dot) == 18.0 && pg_backward(a, dot, &pass) == host && pg_grad(a, host) == 2.0);
+        CHECK(pg_resume(&pass) == PG_OK && pg_grad(a, twice) == 2.0 && pg_grad(a, x) == 9.0 + 2.0 * 2.0);
+        CHECK(pg_zero_graph(a, dot) == PG_OK && pg_grad(a, x) == 0.0 && pg_grad(a, twice) == 0.0 && sound(a));
+        drop(a, x), drop(a, twice), drop(a, host), drop(a, dot);
+        CHECK(pg_live_nodes(a) == 0);
+    }
+    pg_arena_free(a);
+}
+
+static void found(pg_arena *arena, const char *part)
+{
+    const char *fault = pg_check(arena);
+    if (!fault || !strstr(fault, part)) fprintf(stderr, "expected '...%s...', found '%s'\n", part, fault ? fault : "");
+    CHECK(fault && strstr(fault, part));
+}
+
+/* Breaks the invariants one by one, and mends them. */
+static void test_what_the_check_finds(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node gap, x, y, list[1], z, sum;
+    pg_record *nodes = a->nodes, record;
+    pg_slots slots;
+    gap = made(pg_leaf(a, 0.0)), x = made(pg_leaf(a, 1.0)), y = made(pg_binary(a, code("mul"), x, x));
+    z = list[0] = made(pg_unary(a, code("neg"), y)), sum = made(pg_nary(a, code("sum"), 1, list));
+    drop(a, gap);
+    CHECK(sound(a));
+    slots = a->slots;
+#define BREAK_SLOTS(change, part) (change, found(a, part), a->slots = slots)
+    BREAK_SLOTS(a->slots.free_count++, "disagrees with itself");
+    BREAK_SLOTS(a->slots.top = a->slots.capacity + 1, "outside");
+    BREAK_SLOTS(a->slots.span_next = 5, "no range");
+    BREAK_SLOTS((a->slots.span_begin = a->slots.span_next = 10, a->slots.span_end = 12), "beyond the top");
+    BREAK_SLOTS((a->slots.span_begin = a->slots.span_next = gap, a->slots.span_end = gap + 1), "of the span");
+    BREAK_SLOTS(a->slots.free_end = gap, "above free_end");
+    BREAK_SLOTS(a->slots.free_begin = gap + 1, "below free_begin");
+    BREAK_SLOTS(a->slots.top = gap + 1, "below the top");
+    pgi_bits_add(&a->slots.free, 0);
+    BREAK_SLOTS(a->slots.free_count++, "slot 0 is free");
+    pgi_bits_drop(&a->slots.free, 0);
+    pgi_bits_add(&a->idle->marks, y);
+    found(a, "marks");
+    pgi_bits_drop(&a->idle->marks, y);
+#define BREAK(node, change, part) (record = nodes[node], change, found(a, part), nodes[node] = record)
+    BREAK(PG_NO_NODE, nodes[PG_NO_NODE].flags = 0, "slot 0");
+    BREAK(x, nodes[x].refs = 0, "no reference");
+    BREAK(x, nodes[x].refs = 1, "fewer references");
+    BREAK(y, nodes[y].op = 254, "no operation");
+    BREAK(y, nodes[y].step = PG_OP_sum, "another operation");
+    BREAK(y, nodes[y].x = y, "precede");
+    BREAK(y, nodes[y].x = gap, "not in use");
+    BREAK(y, nodes[y].flags |= PG_NEEDS_OBJECT, "does not hold");
+    BREAK(z, nodes[z].flags |= PG_X_IS_LEAF, "taken for a leaf");
+    BREAK(sum, nodes[sum].flags |= PG_X_IS_LEAF | PG_Y_IS_LEAF, "taken for a leaf");
+    CHECK(sound(a));
+    pg_arena_free(a);
+}
+
+static void test_restored_nodes(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 2.0)), list[2] = {x, x}, node;
+    double partials[2] = {3.0, 4.0};
+    int is_int;
+    for (int op = 0; pg_op(op); op++) {
+        int kind = pg_op(op)->kind;
+        size_t count = kind == PG_LEAF ? 0 : kind == PG_UNARY || kind == PG_SCALAR ? 1 : 2;
+        node = made(pg_restore(a, op, 5.0, 6.0, count, list, 3.0, 1, kind == PG_CUSTOM ? partials : NULL, NULL));
+        CHECK(pg_data(a, node) == 5.0 && pg_grad(a, node) == 6.0 && pg_op_of(a, node) == op);
+        CHECK(pg_operands(a, node, 0, NULL) == count);
+        if (kind == PG_SCALAR) CHECK(pg_exponent(a, node, &is_int) == 3.0 && is_int);
+        if (kind == PG_CUSTOM) CHECK(pg_partials(a, node)[1] == 4.0);
+        drop(a, node);
+    }
+    CHECK(pg_live_nodes(a) == 1 && sound(a));
+    pg_arena_free(a);
+}
+
+static void test_steps_and_zeroing(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 2.0)), y = made(pg_binary(a, code("mul"), x, x)), z = made(pg_unary(a, code("neg"), y));
+    CHECK(pg_set_grad(a, y, 3.0) == PG_OK && pg_reverse_node(a, y) == PG_OK && pg_grad(a, x) == 12.0);
+    CHECK(run(a, z) && pg_zero_graph(a, z) == PG_OK);
+    CHECK(pg_grad(a, x) == 0.0 && pg_grad(a, y) == 0.0 && pg_grad(a, z) == 0.0 && sound(a));
+    pg_arena_free(a);
+}
+
+static void test_optimizers(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node p[2] = {made(pg_leaf(a, 1.0)), made(pg_leaf(a, INFINITY))};
+    double velocity[2] = {0}, mean[2] = {0}, square[2] = {0}, top[2] = {0};
+    pg_sgd_options sgd = {.lr = 0.5, .momentum = 0.9, .dampening = 0.0};
+    pg_adam_options adam = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.999, .eps = 0.0};
+    for (int i = 0; i < 2; i++) pg_set_grad(a, p[i], 2.0);
+    CHECK(pg_sgd(a, 2, p, &sgd, velocity, 1) == PG_OK && pg_data(a, p[0]) == 0.0 && velocity[0] == 2.0);
+    CHECK(pg_sgd(a, 2, p, &sgd, velocity, 0) == PG_OK && fabs(pg_data(a, p[0]) + 1.9) < 1e-15);
+    CHECK(isinf(pg_data(a, p[1])));                         /* no weight decay: no 0 times infinity */
+    pg_set_data(a, p[0], 1.0);
+    CHECK(pg_adam(a, 2, p, &adam, mean, square, top, 1.0) == PG_OK);
+    CHECK(fabs(pg_data(a, p[0]) - 0.9) < 1e-12 && top[0] == square[0] && isinf(pg_data(a, p[1])));
+    CHECK(pg_zero_grads(a, 2, p) == PG_OK && pg_grad(a, p[0]) == 0.0);
+    pg_arena_free(a);
+}
+
+/* With a quota recording asks to be given releases, and goes on in the room that they free. */
+static void test_the_quota(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node dead[200];
+    pg_result node;
+    size_t count = 0;
+    int asked = 0;
+    CHECK(pg_grow(a, 1000) == PG_OK);
+    pg_set_quota(a, 100);
+    for (int i = 0; i < 5000; i++) {
+        while ((node = pg_leaf(a, 1.0)) == PG_FULL) {
+            CHECK(count > 0 && pg_release(a, count, dead) == PG_OK);
+            count = 0;
+            asked++;
+        }
+        dead[count++] = made(node);
+        CHECK(count < 200);
+    }
+    CHECK(asked >= 25 && pg_capacity(a) <= 1024);
+    pg_release(a, count, dead);
+    CHECK(pg_live_nodes(a) == 0 && sound(a));
+    pg_set_quota(a, 0);
+    CHECK(pg_leaf(a, 1.0) == PG_FULL);
+    pg_set_quota(a, UINT64_MAX);
+    for (int i = 0; i < 300; i++) made(pg_leaf(a, 1.0));
+    CHECK(pg_live_nodes(a) == 300 && sound(a));
     pg_arena_free(a);
 }
 
@@ -178,10 +435,10 @@ static void test_a_chain_of_a_million(void)
         if (node != x) drop(a, node);
         node = next;
     }
-    pg_backward(a, node);
+    CHECK(run(a, node));
     CHECK(pg_data(a, node) == 1000001.0 && pg_grad(a, x) == 1.0 && pg_live_nodes(a) == 2000001);
     drop(a, node);
-    CHECK(pg_live_nodes(a) == 1 && pg_check(a) == PG_OK);
+    CHECK(pg_live_nodes(a) == 1 && sound(a));
     CHECK(made(pg_leaf(a, 1.0)) == x + 1);                  /* the top came down again */
     pg_arena_free(a);
 }
@@ -194,7 +451,7 @@ static void test_the_limit(void)
     CHECK(pg_leaf(a, 1.0) == PG_FULL && pg_grow(a, 0) == PG_NO_INDEX && pg_grow(a, 9) == PG_NO_INDEX);
     CHECK(pg_unary(a, code("neg"), first) == PG_FULL && pg_references(a, first) == 1);
     drop(a, first);
-    CHECK(made(pg_leaf(a, 1.0)) == first && pg_check(a) == PG_OK);
+    CHECK(made(pg_leaf(a, 1.0)) == first && sound(a));
     pg_arena_free(a);
 }
 
@@ -219,7 +476,7 @@ static void test_derivatives(void)
                                                : pg_nary(a, op, 2, x));
                 if (s < 2) side[s] = pg_data(a, out);
             }
-            pg_backward(a, out);
+            CHECK(run(a, out));
             CHECK(fabs(pg_grad(a, x[i]) - (side[1] - side[0]) / (2 * h)) < 1e-7);
         }
         pg_arena_free(a);
@@ -241,18 +498,18 @@ static void test_random_lives(void)
         else if (choice < 5 && held[l]) made_now = pg_binary(a, add, held[k], held[l]);
         else if (choice < 6) made_now = pg_binary_left(a, add, 0.0, held[k]);
         else if (choice < 7 && held[l]) made_now = pg_nary(a, sum, 2, (pg_node[]){held[k], held[l]});
-        else if (held[l]) CHECK(pg_backward(a, held[l]) == NULL);
+        else if (held[l]) CHECK(run(a, held[l]));
         if (made_now == PG_FULL) CHECK(pg_grow(a, 0) == PG_OK);
         if (held[k] && (made_now > 0 || choice == 7)) drop(a, held[k]), held[k] = 0;
         if (made_now > 0) held[k] = (pg_node)made_now;
-        if (i % 997 == 0) CHECK(pg_check(a) == PG_OK);
+        if (i % 997 == 0) CHECK(sound(a));
         if (i % 20000 == 19999)                             /* or graphs grow without end */
             for (k = 0; k < HELD; k++)
                 if (held[k]) drop(a, held[k]), held[k] = 0;
     }
     for (int k = 0; k < HELD; k++)
         if (held[k]) drop(a, held[k]);
-    CHECK(pg_live_nodes(a) == 0 && pg_check(a) == PG_OK);
+    CHECK(pg_live_nodes(a) == 0 && sound(a));
     pg_arena_free(a);
 }
 
@@ -279,23 +536,19 @@ static int tell(supply *s)
     made_now = pg_custom(a, 1.0, 2, list, NULL, "host");
     whole &= came_through(made_now);
     if (made_now > 0) {
-        CHECK((pass = pg_backward(a, (pg_node)made_now)) != NULL && pg_pass_node(pass) > 0);
-        inner = pg_backward(a, node);                       /* needs a set of its own */
-        if (inner) {
-            whole &= came_through(pg_pass_node(inner));
-            pg_pass_abandon(inner);
-        }
-        CHECK(pg_pass_resume(pass) == NULL);
+        CHECK(pg_backward(a, pgi_node_of(made_now), &pass) > 0);
+        whole &= came_through(pg_backward(a, node, &inner));    /* needs a set of its own */
+        CHECK(pg_resume(&pass) == PG_OK);
     }
     for (int i = 0; i < 5000; i++) {
         made_now = pg_leaf(a, 1.0);
         if (made_now == PG_FULL) whole &= came_through(pg_grow(a, 0));
     }
     s->budget = -1;                                         /* memory is back: all still works */
-    CHECK(pg_data(a, x) == 2.0 && pg_data(a, node) == 4.0 && pg_check(a) == PG_OK);
+    CHECK(pg_data(a, x) == 2.0 && pg_data(a, node) == 4.0 && sound(a));
     pg_set_grad(a, x, 0.0);
-    CHECK(pg_backward(a, node) == NULL && pg_grad(a, x) == 4.0);
-    CHECK(pg_grow(a, 0) == PG_OK && made(pg_leaf(a, 5.0)) && pg_check(a) == PG_OK);
+    CHECK(run(a, node) && pg_grad(a, x) == 4.0);
+    CHECK(pg_grow(a, 0) == PG_OK && made(pg_leaf(a, 5.0)) && sound(a));
     pg_arena_free(a);
     return whole;
 }
@@ -316,8 +569,17 @@ int main(void)
     test_values_and_gradients();
     test_lists_and_local_gradients();
     test_errors_record_nothing();
-    test_host_steps();
-    test_labels();
+    test_external_steps();
+    test_an_abandoned_pass();
+    test_notices_of_freed_nodes();
+    test_what_is_refused();
+    test_statuses();
+    test_lists_of_leaves_and_of_steps();
+    test_what_the_check_finds();
+    test_restored_nodes();
+    test_steps_and_zeroing();
+    test_optimizers();
+    test_the_quota();
     test_a_chain_of_a_million();
     test_the_limit();
     test_derivatives();

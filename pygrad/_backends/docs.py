@@ -24,7 +24,7 @@ Raises TypeError where data, an operand or a local gradient is not what it shoul
 where there is not one local gradient for each operand.
 """,
     "data": """The value, a float64.""",
-    "grad": """The gradient: what `backward` added up here, in the root's units by this value's.""",
+    "grad": """The gradient, or adjoint: d root / d this value, added up over all calls of `backward`.""",
     "backward": """Run the chain rule from here: set this grad to 1.0 and add to the grad of every node it was
 computed from. A second call adds again; a training loop sets ``p.grad = 0.0`` in between.
 
@@ -32,6 +32,11 @@ What a closure raises is passed on; the grads above it are written by then, thos
 """,
     "_step": """This one node's step of the reverse pass, from its present grad.""",
     "_prev": """The set of operands: the very objects, while somebody holds them.""",
+    "_backward": """The node's step of the reverse pass, a callable without arguments: `_step`, or a closure that is set
+before the value is used.
+
+Raises TypeError for what can't be called, and RuntimeError where results were recorded already.
+""",
     "_op": """The operation's symbol, '' for a leaf; a power shows its exponent, as in '**2'.""",
     "live_nodes": """How many nodes are in use: those that an object or a graph still reaches.
 

@@ -1,4 +1,4 @@
-"""The cffi builder: compiles csrc/ (without cpython.c) into ``pygrad._cffi``, in API mode.
+"""The cffi builder: compiles the C library into ``pygrad._cffi``, in API mode.
 
 The declarations are read from csrc/pygrad.h itself, so that each prototype stands once.
 """
@@ -12,25 +12,17 @@ from typing import Any
 
 from cffi import FFI
 
-SOURCES = ["csrc/arena.c", "csrc/graph.c", "csrc/pass.c", "csrc/optim.c"]
-HEADERS = [
-    "csrc/pygrad.h",
-    "csrc/ops.def",
-    "csrc/ops.h",
-    "csrc/bits.h",
-    "csrc/compiler.h",
-    "csrc/arena.h",
-    "csrc/lock.h",
-    "csrc/pass.h",
-]
+CSRC = Path(__file__).resolve().parent
+#: Of the C library, as paths from the checkout's top.
+SOURCES = sorted(f"csrc/{path.name}" for path in CSRC.glob("*.c"))
+HEADERS = sorted(f"csrc/{path.name}" for path in [*CSRC.glob("*.h"), *CSRC.glob("*.def")])
 #: Calls inside an extension need no detour for symbols that nobody outside may replace.
 COMPILE_ARGUMENTS = [] if sys.platform == "win32" else ["-fvisibility=hidden"]
 
 
 def declarations() -> str:
     """pygrad.h without its preprocessor lines, which cffi does not read."""
-    header = Path(__file__).resolve().parent.parent / "csrc" / "pygrad.h"
-    lines = header.read_text(encoding="utf-8").splitlines()
+    lines = (CSRC / "pygrad.h").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("#"))
 
 
@@ -38,7 +30,7 @@ def declarations() -> str:
 #: and beside a busy thread a switch interval of 5 ms. No call waits for anything, so they need not.
 PREAMBLE = """
 #include "pygrad.h"
-#if defined(Py_BEGIN_ALLOW_THREADS) && !defined(PYPY_VERSION) && !defined(Py_GIL_DISABLED)
+#if defined(Py_BEGIN_ALLOW_THREADS) && !defined(PYPY_VERSION)
 #undef Py_BEGIN_ALLOW_THREADS
 #undef Py_END_ALLOW_THREADS
 #define Py_BEGIN_ALLOW_THREADS {

@@ -1,0 +1,175 @@
+/* Looking at nodes, and what is attached to them. */
+#include "module.h"
+
+/* The objects of nodes that are held by another one. */
+static PyObject *list_objects(pg_node holder, const pg_node *nodes, size_t count)
+{
+    PyObject *list;
+    py_arena->nodes[holder].refs++;     /* a finalizer may give its object another node meanwhile */
+    list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *object = py_object_of(nodes[i]);
+        if (object) PyList_SET_ITEM(list, (Py_ssize_t)i, object);
+        else Py_CLEAR(list);
+    }
+    py_release(holder);
+    return list;
+}
+
+static PY_ENTRY(PyObject *, operands_of, (PyObject *module, PyObject *value), (module, value))
+{
+    pg_node pair[2];
+    size_t count;
+    const pg_node *nodes;
+    if (!py_check_value(value)) return NULL;
+    nodes = pgi_operands_of(py_arena, PY_NODE(value), pair, &count);
+    return list_objects(PY_NODE(value), nodes, count);
+}
+
+/* The local gradients of a custom operation, a tuple, or None. */
+static PyObject *partials_of(pg_node node)
+{
+    const double *partials = pg_partials(py_arena, node);
+    size_t count = pg_operands(py_arena, node, 0, NULL);
+    PyObject *tuple;
+    if (!partials) Py_RETURN_NONE;
+    py_arena->nodes[node].refs++;       /* as in list_objects */
+    tuple = PyTuple_New((Py_ssize_t)count);
+    for (size_t i = 0; tuple && i < count; i++) {
+        PyObject *gradient = PyFloat_FromDouble(partials[i]);
+        if (gradient) PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, gradient);
+        else Py_CLEAR(tuple);
+    }
+    py_release(node);
+    return tuple;
+}
+
+/* (op code, symbol, exponent, local gradients): the exponent of a power by a number, else None. */
+static PY_ENTRY(PyObject *, raw_info, (PyObject *module, PyObject *value), (module, value))
+{
+    int is_int, op;
+    pg_node node;
+    PyObject *exponent, *partials;
+    if (!py_check_value(value)) return NULL;
+    node = PY_NODE(value);
+    op = py_arena->nodes[node].op;
+    if (pg_op(op)->kind != PG_SCALAR) exponent = Py_NewRef(Py_None);
+    else {
+        double k = pg_exponent(py_arena, node, &is_int);
+        exponent = is_int ? PyLong_FromDouble(k) : PyFloat_FromDouble(k);
+    }
+    if (!exponent) return NULL;
+    partials = partials_of(node);
+    if (partials) return Py_BuildValue("iyNN", op, pg_symbol(py_arena, node), exponent, partials);
+    Py_DECREF(exponent);
+    return NULL;
+}
+
+static PY_ENTRY(PyObject *, zero_graph, (PyObject *module, PyObject *root), (module, root))
+{
+    int status;
+    if (!py_check_value(root)) return NULL;
+    status = pgi_zero_graph(py_arena, PY_NODE(root));
+    return status ? py_raise(status) : Py_NewRef(Py_None);
+}
+
+/* A list of the Values, among the root and all that it reaches, whose grad is not 0. */
+static PY_ENTRY(PyObject *, nonzero_grads, (PyObject *module, PyObject *root), (module, root))
+{
+    pg_node few[32], *nodes = few, node;
+    pg_result count;
+    PyObject *list;
+    if (!py_check_value(root)) return NULL;
+    node = PY_NODE(root);
+    count = pgi_nonzero_grads(py_arena, node, 32, few);
+    if (count < 0) return py_raise((int)count);
+    if (count > 32) {
+        if (!(nodes = PyMem_New(pg_node, (size_t)count))) return PyErr_NoMemory();
+        pgi_nonzero_grads(py_arena, node, (size_t)count, nodes);    /* nothing that could fail: it did before */
+    }
+    list = list_objects(node, nodes, (size_t)count);
+    if (nodes != few) PyMem_Free(nodes);
+    return list;
+}
+
+/* -- attached to a node ------------------------------------------------------------------------------- */
+
+static PY_ENTRY(PyObject *, closure_of, (PyObject *module, PyObject *value), (module, value))
+{
+    py_held *held;
+    if (!py_check_value(value)) return NULL;
+    held = PY_VALUE(value)->held;
+    return Py_NewRef(held && held->closure ? held->closure : Py_None);
+}
+
+PY_ENTRY(int, py_set_closure, (PyObject *value, PyObject *closure), (value, closure))
+{
+    int status;
+    if (!py_check_value(value)) return -1;
+    status = py_need_object(PY_VALUE(value));
+    if (status < 0) return -1;
+    if (!status || !pgi_set_external(py_arena, PY_NODE(value), 1)) {
+        py_raise(PG_HAS_RESULTS);
+        return -1;
+    }
+    Py_XSETREF(PY_VALUE(value)->held->closure, Py_NewRef(closure));
+    return 0;
+}
+
+static PyObject *set_closure(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (!py_are_two("set_closure", count)) return NULL;
+    return py_set_closure(arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* node_attributes(value, create): the dict of attributes that live with the node, or None where there is none. */
+static PY_ENTRY(PyObject *, node_attributes, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
+                (module, arguments, count))
+{
+    PyObject *key, *found, *created = NULL;
+    if (!py_are_two("node_attributes", count)) return NULL;
+    if (!py_check_value(arguments[0]) || !(key = PyLong_FromUnsignedLong(PY_NODE(arguments[0])))) return NULL;
+    found = PyDict_GetItemWithError(py_node_attributes, key);
+    if (!found && !PyErr_Occurred() && arguments[1] == Py_True) {
+        py_arena->nodes[PY_NODE(arguments[0])].flags |= PG_NOTIFY_FREE;
+        created = PyDict_New();
+        if (created && PyDict_SetItem(py_node_attributes, key, created) == 0) found = created;
+    }
+    if (!found && !PyErr_Occurred()) found = Py_None;
+    Py_XINCREF(found);
+    Py_XDECREF(created);
+    Py_DECREF(key);
+    return found;
+}
+
+/* object_attributes(value, create): the dict of attributes that live with the object. None where there is none, or
+ * where results were recorded already, which do not hold the object. */
+static PY_ENTRY(PyObject *, object_attributes, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
+                (module, arguments, count))
+{
+    py_held *held;
+    if (!py_are_two("object_attributes", count) || !py_check_value(arguments[0])) return NULL;
+    if (arguments[1] == Py_True) {
+        int status = py_need_object(PY_VALUE(arguments[0]));
+        if (status < 0) return NULL;
+        if (!status) Py_RETURN_NONE;
+        held = PY_VALUE(arguments[0])->held;
+        if (!held->attributes && !(held->attributes = PyDict_New())) return NULL;
+    }
+    held = PY_VALUE(arguments[0])->held;
+    return Py_NewRef(held && held->attributes ? held->attributes : Py_None);
+}
+
+#define PY_FAST(function) (PyCFunction)(void (*)(void)) function
+
+PyMethodDef py_inspect_functions[] = {
+    {"operands", operands_of, METH_O, NULL},
+    {"raw_info", raw_info, METH_O, NULL},
+    {"zero_graph", zero_graph, METH_O, NULL},
+    {"nonzero_grads", nonzero_grads, METH_O, NULL},
+    {"closure", closure_of, METH_O, NULL},
+    {"set_closure", PY_FAST(set_closure), METH_FASTCALL, NULL},
+    {"node_attributes", PY_FAST(node_attributes), METH_FASTCALL, NULL},
+    {"object_attributes", PY_FAST(object_attributes), METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};

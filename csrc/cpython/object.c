@@ -1,0 +1,381 @@
+/* A Value's life: made, held for others' sake, collected, freed. */
+#include "object.h"
+
+pg_arena *py_arena;
+PyTypeObject *py_value_type;
+PyObject *py_node_attributes;
+py_value *py_freelist[PY_MOST_FREE];
+int py_free_count;
+
+/* -- arguments ------------------------------------------------------------------------------------ */
+
+void *py_raise(int status)
+{
+    PyObject *builtins = PyEval_GetBuiltins();
+    PyObject *exception = builtins ? PyDict_GetItemString(builtins, pg_status_exception(status)) : NULL;
+    if (exception) PyErr_SetString(exception, pg_status_text(status));
+    else PyErr_NoMemory();
+    return NULL;
+}
+
+int py_are_two(const char *function, Py_ssize_t count)
+{
+    if (count != 2) PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", function, count);
+    return count == 2;
+}
+
+int py_has_node(PyObject *value)
+{
+    if (PG_LIKELY(PY_NODE(value))) return 1;
+    PyErr_Format(PyExc_AttributeError, "this %.200s has no data: its __init__ must call Value.__init__",
+                 Py_TYPE(value)->tp_name);
+    return 0;
+}
+
+int py_check_value(PyObject *object)
+{
+    if (PY_IS_VALUE(object)) return py_has_node(object);
+    PyErr_Format(PyExc_TypeError, "expected a Value, not %.200s", Py_TYPE(object)->tp_name);
+    return 0;
+}
+
+/* More room in the arena, where recording has answered PG_FULL. */
+int py_grow(void)
+{
+    int status = pgi_grow(py_arena, 0);
+    if (status) py_raise(status);
+    return status == PG_OK;
+}
+
+/* 1: a number; 0: none; -1: an exception. What a number is stands in interface.py. */
+int py_number(PyObject *object, double *number)
+{
+    static PyObject *convert;
+    PyObject *result;
+    if (py_exact_number(object, number)) return 1;
+    if (!convert) {
+        PyObject *interface = PyImport_ImportModule("pygrad._backends.interface");
+        if (interface) convert = PyObject_GetAttrString(interface, "number");
+        Py_XDECREF(interface);
+        if (!convert) return -1;
+    }
+    result = PyObject_CallFunctionObjArgs(convert, object, NULL);
+    if (!result) return -1;
+    if (result == Py_NotImplemented) {
+        Py_DECREF(result);
+        return 0;
+    }
+    *number = PyFloat_AsDouble(result);
+    Py_DECREF(result);
+    return *number == -1.0 && PyErr_Occurred() ? -1 : 1;
+}
+
+/* Takes the nodes of a list of Values, and holds the Values until py_drop_values. */
+int py_take_values(PyObject *list, const char *what, py_values *values)
+{
+    PyObject *items = PySequence_Tuple(list);
+    if (!items) return 0;
+    values->items = items;
+    values->count = (size_t)PyTuple_GET_SIZE(items);
+    values->nodes = PyMem_Malloc((values->count + 1) * sizeof *values->nodes);
+    if (!values->nodes) PyErr_NoMemory();
+    for (size_t i = 0; values->nodes && i < values->count; i++) {
+        PyObject *value = PyTuple_GET_ITEM(items, (Py_ssize_t)i);
+        int fine = PY_IS_VALUE(value) && py_has_node(value);
+        if (fine) values->nodes[i] = PY_NODE(value);
+        else {
+            if (!PyErr_Occurred())
+                PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
+            PyMem_Free(values->nodes);
+            values->nodes = NULL;
+        }
+    }
+    if (values->nodes) return 1;
+    Py_DECREF(items);
+    return 0;
+}
+
+void py_drop_values(py_values *values)
+{
+    PyMem_Free(values->nodes);
+    Py_DECREF(values->items);
+}
+
+/* Takes the numbers of a tuple, to be freed with PyMem_Free. 1: taken; 0: not a tuple of `count` numbers of the exact
+ * types; -1: no memory, and an exception. */
+int py_take_partials(PyObject *tuple, Py_ssize_t count, double **partials)
+{
+    Py_ssize_t taken = 0;
+    if (!PyTuple_CheckExact(tuple) || PyTuple_GET_SIZE(tuple) != count) return 0;
+    if (!(*partials = PyMem_Malloc((size_t)(count + 1) * sizeof **partials))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    while (taken < count && py_exact_number(PyTuple_GET_ITEM(tuple, taken), *partials + taken)) taken++;
+    if (taken == count) return 1;
+    PyMem_Free(*partials);
+    *partials = NULL;
+    return 0;
+}
+
+/* -- nodes let go of ------------------------------------------------------------------------------ */
+
+/* Takes the attributes of a freed node out of the table; NULL where it has none. 0 without the memory to look. */
+static int take_attributes(pg_node node, PyObject **attributes)
+{
+    PyObject *key = PyLong_FromUnsignedLong(node);
+    *attributes = key ? PyDict_GetItemWithError(py_node_attributes, key) : NULL;
+    Py_XINCREF(*attributes);
+    if (*attributes) PyDict_DelItem(py_node_attributes, key);
+    Py_XDECREF(key);
+    if (!PyErr_Occurred()) return 1;
+    PyErr_Clear();
+    return 0;
+}
+
+/* Drops the attributes of freed nodes. Without memory a node stays on the list of freed ones, and its slot is not
+ * reused. Dropping them can run Python code, and suspend the guard: so a node is done with before that. */
+PG_NOINLINE void py_forget_freed(void)
+{
+    pg_node node;
+    PyObject *type, *error, *trace, *attributes;
+    PyErr_Fetch(&type, &error, &trace);
+    while ((node = pgi_pop_freed(py_arena))) {
+        if (!take_attributes(node, &attributes)) {
+            pgi_quarantine(py_arena, node);
+            break;
+        }
+        pgi_recycle(py_arena, node);
+        Py_XDECREF(attributes);
+    }
+    PyErr_Restore(type, error, trace);
+}
+
+/* Gives a reference to a node back. */
+void py_release(pg_node node)
+{
+    pgi_release(py_arena, node);
+    if (PG_UNLIKELY(py_arena->freed)) py_forget_freed();
+}
+
+/* The same for the reference that an object has. */
+static inline void release_node(const py_value *value, pg_node node)
+{
+    if (py_arena->objects[node] == value) py_arena->objects[node] = NULL;   /* it may have got another object */
+    if (--py_arena->nodes[node].refs == 0) {
+        pgi_free_nodes(py_arena, node);
+        if (PG_UNLIKELY(py_arena->freed)) py_forget_freed();
+    }
+}
+
+/* -- made ----------------------------------------------------------------------------------------- */
+
+static py_value *new_object(void)
+{
+    py_value *value = PyObject_GC_New(py_value, py_value_type);
+    if (!value) return NULL;
+    value->node = PG_NO_NODE;
+    value->held = NULL;
+    value->weakrefs = NULL;
+    return value;
+}
+
+static void delete_object(py_value *value)
+{
+    PyObject_GC_Del(value);
+    Py_DECREF(py_value_type);
+}
+
+PG_NOINLINE PyObject *py_wrap_new(pg_node node)
+{
+    py_value *value = new_object();
+    if (value) py_link(value, node);
+    else pgi_release(py_arena, node);
+    return (PyObject *)value;
+}
+
+/* Sees to it that py_wrap does not allocate: up to 3.11 that may run the collector, and finalizers. */
+static int ensure_free_object(void)
+{
+    py_value *value;
+    if (PY_FREE_THREADED || py_free_count) return 1;
+    if (!(value = new_object())) return 0;
+    if (!py_keep_free(value)) delete_object(value);     /* a collection has filled the list meanwhile */
+    return 1;
+}
+
+/* Gives an object the node that was recorded for it, in place of the one it had. -1 and an exception where none was. */
+int py_replace_node(py_value *value, pg_result result, PyObject *operands)
+{
+    pg_node old = value->node;
+    if (result < 0) {
+        if (!PyErr_Occurred()) py_raise((int)result);
+        return -1;
+    }
+    py_link(value, pgi_node_of(result));
+    if (old) release_node(value, old);
+    if (result & PG_HOLD_OPERANDS) {
+        py_held *held = py_hold(value);
+        if (!held) return -1;
+        Py_XINCREF(operands);
+        Py_XSETREF(held->operands, operands);
+    }
+    return PY_IS_EXACT(value) || py_need_object(value) > 0 ? 0 : -1;
+}
+
+/* The result of recording from the operands a and b (b may be NULL): its object, or NULL and an exception. */
+PyObject *py_finish(pg_result result, PyObject *a, PyObject *b)
+{
+    PyObject *operands = NULL, *object;
+    if (result >= PG_HOLD_OPERANDS) {
+        if (!b || !PY_IS_VALUE(b)) operands = PyTuple_Pack(1, a);
+        else operands = PY_IS_VALUE(a) ? PyTuple_Pack(2, a, b) : PyTuple_Pack(1, b);
+        if (!operands) {
+            pgi_release(py_arena, pgi_node_of(result));
+            return NULL;
+        }
+    }
+    object = py_finish_many(result, operands);
+    Py_XDECREF(operands);
+    return object;
+}
+
+PyObject *py_finish_many(pg_result result, PyObject *operands)
+{
+    PyObject *object;
+    const int holds = result >= PG_HOLD_OPERANDS;
+    if (result < 0) return PyErr_Occurred() ? NULL : py_raise((int)result);
+    for (Py_ssize_t i = 0; holds && i < PyTuple_GET_SIZE(operands); i++)
+        if (!py_has_node(PyTuple_GET_ITEM(operands, i))) {
+            pgi_release(py_arena, pgi_node_of(result));
+            return NULL;
+        }
+    object = py_wrap(pgi_node_of(result));
+    if (object && holds) {
+        py_held *held = py_hold(PY_VALUE(object));
+        if (!held) {
+            Py_DECREF(object);
+            return NULL;
+        }
+        held->operands = Py_NewRef(operands);
+    }
+    return object;
+}
+
+/* Makes a new object for a node, whose reference it takes over. If a dying object still carries operands, a closure or
+ * attributes, they go to the new one. */
+static PyObject *rewrap(py_value *dying, pg_node node)
+{
+    py_held *empty = NULL;
+    PyObject *object;
+    if (dying && dying->held && !(empty = PyMem_Calloc(1, sizeof *empty))) {
+        pgi_release(py_arena, node);
+        return PyErr_NoMemory();
+    }
+    object = py_wrap(node);
+    if (object && empty) {
+        PY_VALUE(object)->held = dying->held;
+        dying->held = empty;        /* not NULL, as its deallocation is to take the slow path */
+        PyObject_GC_Track(object);
+    }
+    else PyMem_Free(empty);
+    return object;
+}
+
+/* The one object of a node that somebody else holds a reference to. */
+PyObject *py_object_of(pg_node node)
+{
+    py_value *value;
+    if (!ensure_free_object()) return NULL;
+    value = py_arena->objects[node];
+    if (value && py_try_reference(value)) return (PyObject *)value;
+    py_arena->nodes[node].refs++;
+    return rewrap(value, node);
+}
+
+/* -- held ----------------------------------------------------------------------------------------- */
+
+py_held *py_hold(py_value *value)
+{
+    if (!value->held) {
+        value->held = PyMem_Calloc(1, sizeof *value->held);
+        if (!value->held) PyErr_NoMemory();
+        else if (!PyObject_GC_IsTracked((PyObject *)value)) PyObject_GC_Track(value);
+    }
+    return value->held;
+}
+
+/* From now on results hold a reference to this object. 0 where some were recorded already, which don't; -1 and an
+ * exception where it has no node, or memory is short. */
+int py_need_object(py_value *value)
+{
+    pg_record *r = &py_arena->nodes[value->node];
+    if (!py_has_node((PyObject *)value)) return -1;
+    if (!(r->flags & PG_NEEDS_OBJECT) && r->refs > 1) return 0;
+    if (!py_hold(value)) return -1;
+    r->flags |= PG_NEEDS_OBJECT;
+    return 1;
+}
+
+int py_value_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    py_held *held = PY_VALUE(self)->held;
+    Py_VISIT(Py_TYPE(self));
+    if (held) {
+        Py_VISIT(held->operands);
+        Py_VISIT(held->closure);
+        Py_VISIT(held->attributes);
+    }
+    return 0;
+}
+
+PY_ENTRY(int, py_value_clear, (PyObject *self), (self))
+{
+    py_held *held = PY_VALUE(self)->held;
+    if (held) {
+        Py_CLEAR(held->operands);
+        Py_CLEAR(held->closure);
+        Py_CLEAR(held->attributes);
+    }
+    return 0;
+}
+
+/* -- freed ---------------------------------------------------------------------------------------- */
+
+static PG_NOINLINE void dealloc_slow(PyObject *self)
+{
+    py_value *value = PY_VALUE(self);
+    PyTypeObject *type = Py_TYPE(self);
+    pg_node node = value->node;
+    PyObject_GC_UnTrack(self);
+    value->node = PG_NO_NODE;
+    if (node) release_node(value, node);
+    Py_TRASHCAN_BEGIN(self, py_value_dealloc)       /* which may call again, later, what is not plain then either */
+        if (value->weakrefs) PyObject_ClearWeakRefs(self);
+    py_value_clear(self);
+    PyMem_Free(value->held);
+    value->held = NULL;
+    if (type != py_value_type || !py_keep_free(value)) {
+        type->tp_free(self);
+        Py_DECREF(type);
+    }
+    Py_TRASHCAN_END
+}
+
+static inline PY_ENTRY(int, delete_value, (PyObject *self), (self))
+{
+    py_value *value = PY_VALUE(self);
+    if (PG_UNLIKELY(!PY_IS_EXACT(self) || value->held || value->weakrefs)) {
+        dealloc_slow(self);
+        return 0;
+    }
+    release_node(value, value->node);
+    if (!py_keep_free(value)) delete_object(value);
+    return 0;
+}
+
+void py_value_dealloc(PyObject *self)
+{
+    if (PY_FREE_THREADED) PyObject_GC_UnTrack(self);    /* while it waits, the collector must not find it dead */
+    delete_value(self);
+}

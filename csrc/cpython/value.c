@@ -1,0 +1,297 @@
+/* Value as a CPython type: how one is made, data and grad, and the type itself. What is unusual is Python's, in
+ * interface.py. */
+#include "module.h"
+
+#include <structmember.h>
+
+static PyObject *str_data, *str_grad, *str_backward;    /* interned */
+static PyObject *initialize;                /* Value.__init__ for all that is not Value(number) */
+static PyObject *new_attribute;             /* called with the name of an attribute that Value does not have */
+
+/* -- making a Value --------------------------------------------------------------------------------- */
+
+static pg_result record_leaf(double data)
+{
+    pg_result node;
+    while ((node = pgi_record_leaf(py_arena, data)) == PG_FULL && py_grow()) {}
+    return node;
+}
+
+/* Gives an object a custom node, with local gradients, or with a name where these are NULL. */
+static int fill_custom(PyObject *self, double data, PyObject *operands, const double *partials, const char *symbol)
+{
+    py_values values;
+    pg_result node;
+    int status;
+    if (!py_take_values(operands, "_children", &values)) return -1;
+    do {
+        node = pgi_record_custom(py_arena, data, values.count, values.nodes, partials, partials ? NULL : symbol);
+    } while (node == PG_FULL && py_grow());
+    status = py_replace_node(PY_VALUE(self), node, operands);
+    py_drop_values(&values);
+    return status;
+}
+
+/* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None): gives an
+ * object the node that is described so, as pg_restore makes it. */
+static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (module, arguments))
+{
+    PyObject *self, *operands, *gradients;
+    int op, is_int, status = -1;
+    double data, grad, exponent, *partials = NULL;
+    const char *symbol;
+    py_values values;
+    if (!PyArg_ParseTuple(arguments, "O!iddO!dpyO", py_value_type, &self, &op, &data, &grad, &PyTuple_Type, &operands,
+                          &exponent, &is_int, &symbol, &gradients))
+        return NULL;
+    if (gradients != Py_None && py_take_partials(gradients, PyTuple_GET_SIZE(operands), &partials) <= 0)
+        return PyErr_Occurred() ? NULL : py_raise(PG_BAD_COUNT);
+    if (py_take_values(operands, "operands", &values)) {
+        pg_result node;
+        do {
+            node = pg_restore(py_arena, op, data, grad, values.count, values.nodes, exponent, is_int, partials,
+                              partials ? NULL : symbol);
+        } while (node == PG_FULL && py_grow());
+        status = py_replace_node(PY_VALUE(self), node, operands);
+        py_drop_values(&values);
+    }
+    PyMem_Free(partials);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* For subclasses, whose __init__ records the node, and for what else does not come by the vectorcall. */
+static PY_ENTRY(PyObject *, value_new, (PyTypeObject * type, PyObject *arguments, PyObject *keywords),
+                (type, arguments, keywords))
+{
+    py_value *value;
+    pg_result node;
+    if (type != py_value_type) return type->tp_alloc(type, 0);
+    node = record_leaf(NAN);
+    if (node < 0) return PyErr_Occurred() ? NULL : py_raise((int)node);
+    value = (py_value *)type->tp_alloc(type, 0);
+    if (!value) {
+        pgi_release(py_arena, pgi_node_of(node));
+        return NULL;
+    }
+    PyObject_GC_UnTrack(value);
+    py_link(value, pgi_node_of(node));
+    return (PyObject *)value;
+}
+
+/* Gives an object its node where nothing is unusual: Value(number), or Value(number, tuple of Values, tuple of
+ * numbers or string). 1: it has one; 0: something is unusual; -1: an exception. */
+static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *children, *op;
+    const char *symbol = NULL;
+    double data, *partials = NULL;
+    Py_ssize_t length;
+    int status;
+    if ((count != 1 && count != 3) || !py_exact_number(arguments[0], &data)) return 0;
+    if (count == 1) return py_replace_node(PY_VALUE(self), record_leaf(data), NULL) < 0 ? -1 : 1;
+    children = arguments[1], op = arguments[2];
+    if (!PyTuple_CheckExact(children) || !PyTuple_GET_SIZE(children)) return 0;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(children); i++)
+        if (!PY_IS_VALUE(PyTuple_GET_ITEM(children, i))) return 0;
+    if (PyUnicode_CheckExact(op) && PyUnicode_IS_COMPACT_ASCII(op)) {
+        symbol = PyUnicode_AsUTF8AndSize(op, &length);
+        if (!symbol || (size_t)length != strlen(symbol)) return symbol ? 0 : -1;
+    }
+    else if ((status = py_take_partials(op, PyTuple_GET_SIZE(children), &partials)) <= 0) return status;
+    status = fill_custom(self, data, children, partials, symbol);
+    PyMem_Free(partials);
+    return status < 0 ? -1 : 1;
+}
+
+static PY_ENTRY(int, value_init, (PyObject *self, PyObject *arguments, PyObject *keywords), (self, arguments, keywords))
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(arguments);
+    PyObject *all, *done;
+    if (!keywords) {
+        int filled = fill_plain(self, PySequence_Fast_ITEMS(arguments), count);
+        if (filled) return filled < 0 ? -1 : 0;
+    }
+    if (!(all = PyTuple_New(count + 1))) return -1;
+    PyTuple_SET_ITEM(all, 0, Py_NewRef(self));
+    for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(all, i + 1, Py_NewRef(PyTuple_GET_ITEM(arguments, i)));
+    done = PyObject_Call(initialize, all, keywords);
+    Py_DECREF(all);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* Value(...) without a tuple of arguments: the way most are made. */
+static PY_ENTRY(PyObject *, value_vectorcall,
+                (PyObject *type, PyObject *const *arguments, size_t flags, PyObject *names),
+                (type, arguments, flags, names))
+{
+    Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
+    PyObject *tuple, *keywords = NULL, *result = NULL;
+    if (PG_LIKELY(!names && type == (PyObject *)py_value_type && py_value_type->tp_init == value_init)) {
+        double number;
+        if (count == 1 && py_exact_number(arguments[0], &number)) {
+            pg_result node = pgi_record_leaf(py_arena, number);
+            if (PG_LIKELY(node > 0)) return py_wrap((pg_node)node);
+        }
+        if (count == 3) {
+            int filled = (result = value_new(py_value_type, NULL, NULL)) ? fill_plain(result, arguments, count) : -1;
+            if (filled > 0) return result;
+            Py_CLEAR(result);
+            if (filled < 0) return NULL;
+        }
+    }
+    if (!(tuple = PyTuple_New(count))) return NULL;
+    for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(tuple, i, Py_NewRef(arguments[i]));
+    if (!names || (keywords = PyDict_New())) {
+        Py_ssize_t set = 0;
+        while (set < named && !PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, set), arguments[count + set])) set++;
+        if (set == named) result = PyType_Type.tp_call(type, tuple, keywords);
+    }
+    Py_XDECREF(keywords);
+    Py_DECREF(tuple);
+    return result;
+}
+
+/* -- data and grad ---------------------------------------------------------------------------------- */
+
+static PY_ENTRY(PyObject *, get_data, (PyObject *self, void *unused), (self, unused))
+{ return py_has_node(self) ? PyFloat_FromDouble(py_arena->data[PY_NODE(self)]) : NULL; }
+
+static PY_ENTRY(PyObject *, get_grad, (PyObject *self, void *unused), (self, unused))
+{ return py_has_node(self) ? PyFloat_FromDouble(py_arena->grad[PY_NODE(self)]) : NULL; }
+
+/* The number that an attribute is set to. */
+static int number_to_set(PyObject *self, PyObject *object, const char *name, double *number)
+{
+    PyObject *interface, *converted;
+    if (!object) {
+        PyErr_Format(PyExc_AttributeError, "%s can't be deleted", name);
+        return 0;
+    }
+    if (!py_exact_number(object, number)) {
+        if (!(interface = PyImport_ImportModule("pygrad._backends.interface"))) return 0;
+        converted = PyObject_CallMethod(interface, "required_number", "Os", object, name);
+        Py_DECREF(interface);
+        if (!converted) return 0;
+        *number = PyFloat_AsDouble(converted);
+        Py_DECREF(converted);
+    }
+    return py_has_node(self);
+}
+
+static PY_ENTRY(int, set_data, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
+{
+    double number;
+    if (!number_to_set(self, object, "data", &number)) return -1;
+    py_arena->data[PY_NODE(self)] = number;
+    return 0;
+}
+
+static PY_ENTRY(int, set_grad, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
+{
+    double number;
+    if (!number_to_set(self, object, "grad", &number)) return -1;
+    py_arena->grad[PY_NODE(self)] = number;
+    return 0;
+}
+
+/* -- other attributes ------------------------------------------------------------------------------- */
+
+/* Gives Value a place for an attribute of that name, where it has none yet. -1 and an exception if it can't. */
+static int know_attribute(PyObject *name)
+{
+    PyObject *found = PyObject_GetAttr((PyObject *)py_value_type, name);
+    if (!found) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+        PyErr_Clear();
+        found = PyObject_CallFunctionObjArgs(new_attribute, name, NULL);
+    }
+    Py_XDECREF(found);
+    return found ? 0 : -1;
+}
+
+static int value_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    if (PY_IS_EXACT(self)) {
+        if (name == str_grad) return set_grad(self, value, NULL);
+        if (name == str_data) return set_data(self, value, NULL);
+        if (name == str_backward && value && PyCallable_Check(value)) return py_set_closure(self, value);
+        if (value && new_attribute && PyUnicode_Check(name) && know_attribute(name)) return -1;
+    }
+    return PyObject_GenericSetAttr(self, name, value);
+}
+
+static PyObject *on_init(PyObject *module, PyObject *function)
+{
+    Py_XSETREF(initialize, Py_NewRef(function));
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_new_attribute(PyObject *module, PyObject *function)
+{
+    Py_XSETREF(new_attribute, Py_NewRef(function));
+    Py_RETURN_NONE;
+}
+
+/* -- the type --------------------------------------------------------------------------------------- */
+
+enum { OWN_METHODS = 2 };
+
+PyMethodDef py_value_methods[OWN_METHODS + PG_OP_COUNT + 1] = {
+    {"backward", py_value_backward, METH_NOARGS, NULL},
+    {"_step", py_value_step, METH_NOARGS, NULL},
+};
+
+PyMethodDef py_value_functions[] = {
+    {"fill", fill, METH_VARARGS, NULL},
+    {"on_init", on_init, METH_O, NULL},
+    {"on_new_attribute", on_new_attribute, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+PyGetSetDef py_value_getsets[] = {
+    {"data", get_data, set_data, NULL, NULL},
+    {"grad", get_grad, set_grad, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(py_value, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot own_slots[] = {
+    {Py_tp_doc, (void *)"Value(data, _children=(), _op='', label='')\n--\n\n"},     /* the rest is in docs.py */
+    {Py_tp_new, value_new},
+    {Py_tp_init, value_init},
+    {Py_tp_dealloc, py_value_dealloc},
+    {Py_tp_traverse, py_value_traverse},
+    {Py_tp_clear, py_value_clear},
+    {Py_tp_setattro, value_setattro},
+    {Py_tp_methods, py_value_methods},
+    {Py_tp_getset, py_value_getsets},
+    {Py_tp_members, members},
+};
+
+/* Makes the type, with the methods of the op table. */
+PyTypeObject *py_make_value_type(PyMethodDef *operator_methods)
+{
+    PyType_Slot slots[40];
+    PyType_Spec spec = {"pygrad.Value", sizeof(py_value), 0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+    size_t count = sizeof own_slots / sizeof *own_slots;
+    PyTypeObject *type;
+    memcpy(slots, own_slots, sizeof own_slots);
+    for (const PyType_Slot *slot = py_operator_slots; slot->slot; slot++) slots[count++] = *slot;
+    slots[count] = (PyType_Slot){0, NULL};
+    for (int i = 0; operator_methods[i].ml_name; i++) py_value_methods[OWN_METHODS + i] = operator_methods[i];
+    str_data = PyUnicode_InternFromString("data");
+    str_grad = PyUnicode_InternFromString("grad");
+    str_backward = PyUnicode_InternFromString("_backward");
+    type = str_data && str_grad && str_backward ? (PyTypeObject *)PyType_FromSpec(&spec) : NULL;
+    if (type) {
+        type->tp_vectorcall = value_vectorcall;
+        type->tp_name = "Value";    /* messages show it, and those about Python's classes have no module in them */
+    }
+    return type;
+}

@@ -1,0 +1,36 @@
+/* The op table as data, and what a status means. */
+#include "ops.h"
+
+#define PG_DOC(formula, symbol) "``" formula "``, recorded as one node '" symbol "'."
+
+static const pg_op_info table[PG_OP_COUNT] = {
+    {"leaf", NULL, "", "", "", PG_LEAF},
+    {"custom", NULL, "", "", "", PG_CUSTOM},
+#define PG_OP_ANY(kind, name, special, symbol, formula) \
+    {#name, special, symbol, formula, PG_DOC(formula, symbol), kind},
+#include "ops.def"
+};
+
+const pg_op_info *pg_op(int op) { return op >= 0 && op < PG_OP_COUNT ? &table[op] : NULL; }
+
+static const struct {
+    const char *exception, *text;
+} statuses[] = {
+    [-PG_FULL] = {"MemoryError", "the arena is full"},
+    [-PG_NO_MEMORY] = {"MemoryError", "out of memory"},
+    [-PG_NO_INDEX] = {"MemoryError", "the arena holds as many nodes as it can number"},
+    [-PG_ZERO_DIVISION] = {"ZeroDivisionError", "division by zero"},
+    [-PG_OVERFLOW] = {"OverflowError", "numerical result out of range"},
+    [-PG_DOMAIN] = {"ValueError", "math domain error"},
+    [-PG_COMPLEX] = {"ValueError", "a negative base with a fractional exponent has no real value"},
+    [-PG_EMPTY] = {"ValueError", "no value for an empty list"},
+    [-PG_BAD_OP] = {"ValueError", "there is no such operation, or it takes its operands in another way"},
+    [-PG_BAD_COUNT] = {"ValueError", "the operation takes another number of operands"},
+    [-PG_BAD_NODE] = {"ValueError", "an operand is no node in use"},
+    [-PG_HAS_RESULTS] = {"RuntimeError", "set _backward before the value is used"},
+};
+
+static int is_error(int status) { return status < 0 && status > -(int)(sizeof statuses / sizeof *statuses); }
+
+const char *pg_status_text(int status) { return is_error(status) ? statuses[-status].text : ""; }
+const char *pg_status_exception(int status) { return is_error(status) ? statuses[-status].exception : "MemoryError"; }

@@ -1,0 +1,185 @@
+"""The operators and methods of ``Value`` and the functions of the same names, made from the op table.
+
+Each method ends with the same lines, which make the object of a result: a call for it would take a tenth of
+the time of recording.
+"""
+
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, misc"
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from weakref import ref
+
+from pygrad._backends.cffi import value as values
+from pygrad._backends.cffi.arena import arena
+from pygrad._backends.cffi.value import INLINE_BELOW, OPS, Node, Value, finish, objects
+from pygrad._backends.interface import Op, integral, number
+from pygrad._cffi import lib
+
+
+def _named(function: Any, name: str, doc: str, prefix: str = "Value.") -> Any:
+    function.__name__, function.__qualname__, function.__doc__ = name, prefix + name, doc
+    return function
+
+
+def _binary(op: Op, name: str) -> Callable[..., Any]:
+    code, record, right = op.code, lib.pg_binary, lib.pg_binary_right
+
+    def method(self, y, /):
+        kind = type(y)
+        if kind is Value:
+            node = record(arena, code, self._node, y._node)
+        elif kind is float or kind is int:
+            node = right(arena, code, self._node, y)
+        else:
+            return slow(self, y)
+        if not 0 < node < INLINE_BELOW:
+            call, operand = (record, y._node) if kind is Value else (right, y)
+            return finish(node, call, (code, self._node, operand), (self, y))
+        out = Node()
+        out._node = node
+        out.__class__ = Value
+        if values.tracking:
+            objects[node] = ref(out)
+        return out
+
+    def slow(self: Value, y: Any) -> Any:
+        if isinstance(y, Value):
+            arguments = code, self._node, y._node
+            return finish(record(arena, *arguments), record, arguments, (self, y))
+        x = number(y)
+        if x is not NotImplemented:
+            return method(self, x)
+        if op.is_operator:
+            return NotImplemented  # Python asks the other operand, or raises TypeError
+        raise TypeError(f"{name} takes a Value or a number, not {type(y).__name__}")
+
+    return method
+
+
+def _reflected(op: Op) -> Callable[..., Any]:
+    code, left = op.code, lib.pg_binary_left
+
+    def method(self, x, /):
+        if type(x) is not float and type(x) is not int:
+            x = number(x)
+            if x is NotImplemented:
+                return NotImplemented
+        node = left(arena, code, x, self._node)
+        if not 0 < node < INLINE_BELOW:
+            return finish(node, left, (code, x, self._node), (self,))
+        out = Node()
+        out._node = node
+        out.__class__ = Value
+        if values.tracking:
+            objects[node] = ref(out)
+        return out
+
+    return method
+
+
+def _scalar(op: Op, with_value: Callable[..., Any]) -> Callable[..., Any]:
+    """x ** k: a number as the exponent is a part of the operation."""
+    code, record = op.code, lib.pg_scalar
+
+    def method(self, y, mod=None, /):
+        if mod is not None:
+            return NotImplemented
+        kind = type(y)
+        if kind is int or kind is float:
+            is_int = kind is int
+        elif isinstance(y, Value):
+            return with_value(self, y)
+        else:
+            is_int, y = integral(y), number(y)
+            if y is NotImplemented:
+                return NotImplemented
+        node = record(arena, code, self._node, y, is_int)
+        if not 0 < node < INLINE_BELOW:
+            return finish(node, record, (code, self._node, y, is_int), (self,))
+        out = Node()
+        out._node = node
+        out.__class__ = Value
+        if values.tracking:
+            objects[node] = ref(out)
+        return out
+
+    return method
+
+
+def _unary(op: Op, name: str) -> Callable[..., Any]:
+    code, record = op.code, lib.pg_unary
+
+    def method(self, /):
+        node = record(arena, code, self._node)
+        if not 0 < node < INLINE_BELOW:
+            return finish(node, record, (code, self._node), (self,))
+        out = Node()
+        out._node = node
+        out.__class__ = Value
+        if values.tracking:
+            objects[node] = ref(out)
+        return out
+
+    return method
+
+
+def _value(x: Any) -> Value:
+    return x if isinstance(x, Value) else Value(x)
+
+
+def _values(items: Iterable[Any]) -> list[Value]:
+    try:
+        items = iter(items)
+    except TypeError:
+        raise TypeError("expected a list of Values or numbers") from None
+    return [item if isinstance(item, Value) else Value(item) for item in items]
+
+
+def _record_nary(op: Op, operands: list[Value]) -> Value:
+    arguments = op.code, len(operands), [operand._node for operand in operands]
+    return finish(lib.pg_nary(arena, *arguments), lib.pg_nary, arguments, operands)
+
+
+def _function(op: Op) -> Callable[..., Value]:
+    method: Any = vars(Value).get(str(op.method))
+
+    def unary(x, /):
+        return method(_value(x))
+
+    def binary(x, y, /):
+        return method(_value(x), _value(y))
+
+    def nary(values, /):
+        return _record_nary(op, _values(values))
+
+    def paired(x, y, /):
+        first, second = _values(x), _values(y)
+        if len(first) != len(second):
+            raise ValueError(f"{op.name} needs lists of equal length, not {len(first)} and {len(second)}")
+        return _record_nary(op, first + second)
+
+    kinds: dict[str, Any] = {"unary": unary, "binary": binary, "nary": nary, "paired": paired}
+    return _named(kinds[op.kind], op.name, op.doc, "")
+
+
+def _equip() -> dict[str, Callable[..., Value]]:
+    """Give Value its methods from the op table; return the functions."""
+    functions = {}
+    for op in OPS.values():
+        if op.kind == "scalar":  # after the operation on two Values that it stands for where one is a number
+            method = _scalar(op, getattr(Value, str(op.method)))
+        elif op.kind in ("unary", "binary"):
+            method = (_unary if op.kind == "unary" else _binary)(op, str(op.method))
+        if op.kind in ("unary", "binary", "scalar"):
+            setattr(Value, str(op.method), _named(method, str(op.method), op.doc))
+        if op.kind == "binary" and op.is_operator:
+            name = f"__r{str(op.method)[2:]}"
+            setattr(Value, name, _named(_reflected(op), name, op.doc))
+        if op.kind in ("unary", "binary", "nary", "paired") and not op.is_operator:
+            functions[op.name] = _function(op)
+    return functions
+
+
+functions = _equip()

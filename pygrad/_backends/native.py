@@ -1,0 +1,53 @@
+"""The native backend: ``Value`` as a CPython type (csrc/cpython/), and what of it is not hot."""
+# ruff: noqa: F403
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pygrad import _native
+from pygrad._backends.docs import DOCS, documented
+from pygrad._backends.interface import Memory, equip, read_table
+from pygrad._native import *
+from pygrad._native import functions, table
+
+backend = "native"
+OPS = read_table(table)
+
+#: Arguments as `inspect.signature` and editors show them, by the kind of operation.
+_ARGUMENTS = {"unary": "x, /", "binary": "x, y, /", "nary": "values, /", "paired": "x, y, /"}
+
+
+@documented
+def memory() -> Memory:
+    return Memory(*_native.memory())
+
+
+def _docstrings() -> dict[str, str]:
+    """Of all that is C, with the signature in the form that CPython reads."""
+    texts = {
+        "Value.backward": f"backward($self, /)\n--\n\n{DOCS['backward']}",
+        "Value._step": f"_step($self, /)\n--\n\n{DOCS['_step']}",
+        "Value.data": DOCS["data"],
+        "Value.grad": DOCS["grad"],
+        "live_nodes": f"live_nodes()\n--\n\n{DOCS['live_nodes']}",
+        "operands": f"operands(value, /)\n--\n\n{DOCS['operands']}",
+    }
+    for op in OPS.values():
+        if op.name in functions:
+            texts[op.name] = f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}"
+        if op.method == op.name:
+            texts[f"Value.{op.name}"] = (
+                f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"
+            )
+    return texts
+
+
+_native.document(_docstrings())
+equip(sys.modules[__name__])
+
+if hasattr(_native, "before_fork"):
+    os.register_at_fork(
+        before=_native.before_fork, after_in_parent=_native.after_fork, after_in_child=_native.after_fork
+    )

@@ -1,0 +1,24 @@
+"""What tests of several files need: how to record an operation of the table."""
+
+from __future__ import annotations
+
+import operator
+
+from pygrad._backends import core
+
+
+def apply(op, *operands):
+    """The result of an operation of the table, recorded as a user does it.
+
+    By its operator or its method where it has one, and by its function for lists.
+    """
+    if op.method is None:
+        return core.functions[op.name](*operands)
+    if op.is_operator:
+        return getattr(operator, op.method)(*operands)
+    return getattr(operands[0], op.method)(*operands[1:])
+
+
+def of_kind(*kinds):
+    """The operations of some kinds, in the table's order."""
+    return [op for op in core.OPS.values() if op.kind in kinds]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
 from pygrad import __version__, reference
+from pygrad.bench import peers
+from pygrad.bench.models import Result
 
 NATIVE, CFFI, PURE, LEAN, FLOATS = "pygrad native", "pygrad cffi", "pure Python", "lean Python", "floats"
+PEERS = ("micrograd", "torch", "jax", "autograd", "casadi", "xad")
 
 
 class Contender(NamedTuple):
@@ -21,46 +24,37 @@ class Contender(NamedTuple):
     kind: Any = None
     module: str = ""  # where the class is
     backend: Any = None  # of ours: the module
-    programs: Mapping[str, Callable[[], Any]] = MappingProxyType({})  # by workload
-
-    def settle(self) -> None:
-        """Finish what the contender puts off: our cffi backend hands dead nodes over in bulk."""
-        if self.backend is not None:
-            self.backend.live_nodes()
+    programs: Mapping[str, Callable[[], Result]] = MappingProxyType({})  # by workload
 
 
-def _backend(name: str) -> list[Contender]:
+def _backend(name: str) -> Contender:
     module = f"pygrad._backends.{name}"
-    try:
-        backend = importlib.import_module(module)
-    except ImportError:
-        return []
-    return [Contender(f"pygrad {name}", __version__, backend.Value, module, backend)]
+    backend = importlib.import_module(module)
+    return Contender(f"pygrad {name}", __version__, backend.Value, module, backend)
 
 
-def _peer(name: str) -> list[Contender]:
-    """Another library, if it is installed."""
-    try:
-        version = importlib.metadata.version(name)
-        if name == "micrograd":
-            engine = importlib.import_module("micrograd.engine")
-            return [Contender(name, version, engine.Value, "micrograd.engine")]
-        programs = importlib.import_module(f"pygrad.bench.peers.with_{name}").PROGRAMS
-    except ImportError:
-        return []
-    return [Contender(name, version, programs=programs)]
+def _peer(name: str) -> Contender:
+    version = importlib.metadata.version(name)
+    if name == "micrograd":
+        module = "micrograd.engine"
+        return Contender(name, version, importlib.import_module(module).Value, module)
+    return Contender(name, version, programs=getattr(peers, f"with_{name}")())
 
 
-PEERS = ("micrograd", "torch", "jax", "autograd", "casadi", "xad")
+def _installed(make: Callable[[str], Contender], names: tuple[str, ...]) -> Iterator[Contender]:
+    for name in names:
+        try:
+            yield make(name)
+        except ImportError:
+            pass
 
 
 def find_contenders() -> list[Contender]:
     """Everybody who is here, ours first."""
     return [
-        *_backend("native"),
-        *_backend("cffi"),
+        *_installed(_backend, ("native", "cffi")),
         Contender(PURE, "", reference.Value, "pygrad.reference"),
         Contender(LEAN, "", reference.LeanValue, "pygrad.reference"),
         Contender(FLOATS, "", float, "builtins"),
-        *(c for name in PEERS for c in _peer(name)),
+        *_installed(_peer, PEERS),
     ]

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.contenders import FLOATS, Contender
-from pygrad.bench.workloads import Result, Workload
+from pygrad.bench.models import Result
+from pygrad.bench.workloads import Workload
 
 #: Whether the interpreter compiles while it runs, and needs longer until it is at its speed.
 COMPILES = sys.implementation.name != "cpython"
@@ -21,11 +22,11 @@ class Figure(NamedTuple):
 
     workload: Workload
     contender: str
-    measure: str
-    median: float  # seconds, or bytes; nan where there is trouble
-    low: float
-    high: float
-    ratio: float  # how many times the baseline's
+    measure: str = ""
+    median: float = math.nan  # seconds, or bytes; nan where there is trouble
+    low: float = math.nan
+    high: float = math.nan
+    ratio: float = math.nan  # how many times the baseline's
     trouble: str = ""  # why there is no figure
 
 
@@ -33,13 +34,13 @@ def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[
     """One contender's round, or None where it does not take part."""
     if workload.name in contender.programs:
         return contender.programs[workload.name]
-    if contender.kind is None or (workload.only and contender.name not in workload.only):
-        return None
-    if contender.kind is float and workload.baseline != FLOATS:
-        return None
-    if not all(hasattr(contender.kind, method) for method in workload.needs):
-        return None
-    return workload.start(contender, quick)
+    takes_part = (
+        contender.kind is not None
+        and (not workload.only or contender.name in workload.only)
+        and (contender.kind is not float or workload.baseline == FLOATS)
+        and all(hasattr(contender.kind, method) for method in workload.needs)
+    )
+    return workload.start(contender, quick) if takes_part else None
 
 
 def _agree(xs: Sequence[float], ys: Sequence[float]) -> bool:
@@ -49,11 +50,7 @@ def _agree(xs: Sequence[float], ys: Sequence[float]) -> bool:
 
 def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
     """All figures of one workload. ``progress`` is rich's."""
-    runners = {}
-    for contender in contenders:
-        runner = _runner(workload, contender, quick)
-        if runner is not None:
-            runners[contender.name] = runner
+    runners = {c.name: runner for c in contenders if (runner := _runner(workload, c, quick)) is not None}
     rounds = min(workload.rounds, 3) if quick else workload.rounds
     warm_up = 4 * workload.rounds if COMPILES else 1
     task = progress.add_task(workload.title, total=(warm_up + rounds) * len(runners))
@@ -91,8 +88,7 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
     figures = []
     for name, rounds in results.items():
         if name in trouble:
-            nothing = math.nan
-            figures.append(Figure(workload, name, "", nothing, nothing, nothing, nothing, trouble[name]))
+            figures.append(Figure(workload, name, trouble=trouble[name]))
             continue
         for key in rounds[0].amounts:
             amounts = sorted(r.amounts[key] for r in rounds)
@@ -102,7 +98,7 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
                 other = key if (workload.baseline, key) in medians else key.replace("reverse", "record")
                 base = medians.get((workload.baseline, other), math.nan)
             quarter = len(amounts) // 4
-            low, high = amounts[quarter], amounts[-1 - quarter]
             median = medians[name, key]
+            low, high = amounts[quarter], amounts[-1 - quarter]
             figures.append(Figure(workload, name, key, median, low, high, median / base))
     return figures

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any, Callable
+from time import perf_counter
+from typing import Any, Callable, NamedTuple
+
+
+class Result(NamedTuple):
+    """One round of one contender: seconds (or bytes) for each measure, and what was computed."""
+
+    amounts: dict[str, float]
+    values: list[float]
+
+
+def timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = perf_counter()
+    result = action()
+    return perf_counter() - start, result
+
+
+# -- rows of products, and a chain -------------------------------------------------------------------
 
 WIDTH = 32
 
@@ -26,7 +43,7 @@ def add_rows(leaves: list[Any], operations: int) -> Any:
 
 
 def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]:
-    """Leaves, and rows of products over them: the total and the weights."""
+    """Rows of products over leaves of their own: the total and the weights."""
     start = leaves(kind)
     return add_rows(start, operations), start[:WIDTH]
 
@@ -114,25 +131,24 @@ class GPT:
         self.letters = sorted(set("".join(NAMES)))
         self.end = len(self.letters)  # the token before and after a name
 
+        self.parameters: list[Any] = []
+
         def matrix(outputs: int, inputs: int) -> list[list[Any]]:
-            return [[kind(draw.gauss(0.0, 0.08)) for _ in range(inputs)] for _ in range(outputs)]
+            made = [[kind(draw.gauss(0.0, 0.08)) for _ in range(inputs)] for _ in range(outputs)]
+            self.parameters += [p for row in made for p in row]
+            return made
 
         width, tokens = self.width, len(self.letters) + 1
         self.embedding, self.position = matrix(tokens, width), matrix(self.context, width)
         self.query, self.key, self.value, self.mix = (matrix(width, width) for _ in range(4))
         self.expand, self.contract = matrix(4 * width, width), matrix(width, 4 * width)
         self.head = matrix(tokens, width)
-        matrices = (self.embedding, self.position, self.query, self.key, self.value, self.mix)
-        matrices += (self.expand, self.contract, self.head)
-        self.parameters = [p for m in matrices for row in m for p in row]
         self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
         self.steps = 0
 
     def logits(self, token: int, place: int, keys: list[Any], values: list[Any]) -> list[Any]:
         """The next token's logits; keys and values hold those of the places before, and grow by one."""
-        x = [t + p for t, p in zip(self.embedding[token], self.position[place])]
-        x = _normalize(x)
-        before = x
+        x = _normalize([t + p for t, p in zip(self.embedding[token], self.position[place])])
         query = _linear(self.query, x)
         keys.append(_linear(self.key, x))
         values.append(_linear(self.value, x))
@@ -143,11 +159,9 @@ class GPT:
             scores = [_product(query[part], key[part]) * size**-0.5 for key in keys]
             weights = _softmax(scores)
             mixed += [_product(weights, [v[i] for v in values]) for i in range(low, low + size)]
-        x = [a + b for a, b in zip(before, _linear(self.mix, mixed))]
-        before = x
+        x = [a + b for a, b in zip(x, _linear(self.mix, mixed))]
         hidden = [h.relu() for h in _linear(self.expand, _normalize(x))]
-        x = [a + b for a, b in zip(before, _linear(self.contract, hidden))]
-        return _linear(self.head, x)
+        return _linear(self.head, [a + b for a, b in zip(x, _linear(self.contract, hidden))])
 
     def step(self) -> float:
         """One step of training, on one name; the loss before it."""

@@ -75,10 +75,8 @@ def show(figures: list[Figure]) -> None:
     for workload, group in itertools.groupby(figures, key=lambda f: f.workload):
         title = f"\n{workload.title} ({workload.name})"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        table.add_column("", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        for header in (workload.unit, "from", "to", f"/ {workload.baseline or 'written out'}"):
-            table.add_column(header, justify="right", no_wrap=True)
+        for header in ("", "", workload.unit, "from", "to", f"/ {workload.baseline or 'written out'}"):
+            table.add_column(header, justify="right" if header else "left", no_wrap=True)
         for f in group:
             if f.trouble:
                 table.add_row(f.contender, f.trouble)
@@ -113,7 +111,7 @@ def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -
 def check_plot(path: Path) -> None:
     """Fail before the long run, not after it."""
     try:
-        import matplotlib  # type: ignore[import-not-found]  # noqa: F401
+        import matplotlib  # noqa: F401
     except ImportError:
         sys.exit("matplotlib is needed for --plot (the extra bench): pip install matplotlib")
     if path.suffix not in (".svg", ".png", ".pdf"):
@@ -141,13 +139,9 @@ def write_plot(figures: list[Figure], path: Path) -> None:
         console.print("nothing to draw: the chart shows seed, rows, moons and gpt")
         return
     heights = [len(panel) + 1.5 for panel in panels.values()]
+    size = 8, 0.3 * sum(heights)
     figure, axes = plt.subplots(
-        len(panels),
-        1,
-        figsize=(8, 0.3 * sum(heights)),
-        height_ratios=heights,
-        squeeze=False,
-        layout="constrained",
+        len(panels), 1, figsize=size, height_ratios=heights, squeeze=False, layout="constrained"
     )
     for ax, ((title, measure), panel) in zip(axes[:, 0], panels.items()):
         _draw_panel(ax, title, measure, sorted(panel, key=lambda f: f.median, reverse=True))

@@ -5,20 +5,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from time import perf_counter
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from pygrad import walkthrough
 from pygrad.bench import models
 from pygrad.bench.contenders import CFFI, FLOATS, LEAN, NATIVE, PURE, Contender
-
-
-class Result(NamedTuple):
-    """One round of one contender: seconds (or bytes) for each measure, and what was computed."""
-
-    amounts: dict[str, float]
-    values: list[float]
-
+from pygrad.bench.models import Result, timed
 
 #: Makes a contender ready, for a quick run or a full one, and returns what one round is.
 Start = Callable[[Contender, bool], Callable[[], Result]]
@@ -35,13 +28,13 @@ class Workload(NamedTuple):
     needs: tuple[str, ...] = ()  # methods that a class must have
 
 
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = perf_counter()
-    result = action()
-    return perf_counter() - start, result
+def _fresh(one_round: Callable[[Contender, bool], Result]) -> Start:
+    """For rounds that share nothing: each makes all that it needs."""
+    return lambda contender, quick: partial(one_round, contender, quick)
 
 
-def _seed(contender: Contender, quick: bool) -> Callable[[], Result]:
+@_fresh
+def _seed(contender: Contender, quick: bool) -> Result:
     loops, iterations = 10, 100
 
     def loop() -> Any:
@@ -49,18 +42,15 @@ def _seed(contender: Contender, quick: bool) -> Callable[[], Result]:
             params = walkthrough.train(contender.kind, iterations, show=None)
         return params
 
-    def one_round() -> Result:
-        seconds, params = timed(loop)
-        return Result({"loop": seconds / (loops * iterations)}, [p.data for p in params])
-
-    return one_round
+    seconds, params = timed(loop)
+    return Result({"loop": seconds / (loops * iterations)}, [p.data for p in params])
 
 
-def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], Any, list[Any]]:
-    """Seconds to record and to reverse an operation of `models.rows`, the last total, and its weights."""
+def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], list[float]]:
+    """Seconds to record and to reverse an operation of `models.rows`; the last total and its derivatives in
+    the weights."""
     times: dict[str, float] = {}
-    root = None
-    weights: list[Any] = []
+    root: Any = None
     for _ in range(repeats):
         del root  # or two graphs would be alive while the next is recorded
         seconds, (root, weights) = timed(lambda: models.rows(kind, size))
@@ -68,17 +58,14 @@ def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], Any
         if kind is not float:
             times["reverse"] = times.get("reverse", 0.0) + timed(root.backward)[0]
     operations = repeats * models.operations_in_rows(size)
-    return {name: seconds / operations for name, seconds in times.items()}, root, weights
+    values = [root] if kind is float else [root.data, *(w.grad for w in weights)]
+    return {name: seconds / operations for name, seconds in times.items()}, values
 
 
-def _rows(contender: Contender, quick: bool) -> Callable[[], Result]:
-    repeats, operations = 20, 1280  # a deeper graph is too deep for a class that sorts by recursion
-
-    def one_round() -> Result:
-        amounts, root, weights = _recorded(contender.kind, operations, repeats)
-        return Result(amounts, [root] if contender.kind is float else [root.data, *(w.grad for w in weights)])
-
-    return one_round
+@_fresh
+def _rows(contender: Contender, quick: bool) -> Result:
+    # a deeper graph is too deep for a class that sorts by recursion
+    return Result(*_recorded(contender.kind, size=1280, repeats=20))
 
 
 def _trained(model: Callable[[Any], Any]) -> Start:
@@ -94,27 +81,26 @@ def _trained(model: Callable[[Any], Any]) -> Start:
     return start
 
 
-def _chain(contender: Contender, quick: bool) -> Callable[[], Result]:
+@_fresh
+def _chain(contender: Contender, quick: bool) -> Result:
     depth = 10**5 if quick else 10**6
+    record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
+    reverse, _ = timed(root.backward)
+    values = [root.data, leaf.grad]
+    holder = [root]
+    del root
 
-    def one_round() -> Result:
-        record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
-        reverse, _ = timed(root.backward)
-        values = [root.data, leaf.grad]
-        holder = [root]
-        del root
+    def let_go() -> None:
+        holder.clear()
+        if contender.backend is not None:  # our cffi backend hands dead nodes over in bulk
+            contender.backend.live_nodes()
 
-        def let_go() -> None:
-            holder.clear()
-            contender.settle()
-
-        free, _ = timed(let_go)
-        return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
-
-    return one_round
+    free, _ = timed(let_go)
+    return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
 
 
-def _dot(contender: Contender, quick: bool) -> Callable[[], Result]:
+@_fresh
+def _dot(contender: Contender, quick: bool) -> Result:
     terms, repeats = 64, 200
     xs = [contender.kind(i / terms) for i in range(terms)]
     ys = [contender.kind(1.0 - i / terms) for i in range(terms)]
@@ -131,29 +117,19 @@ def _dot(contender: Contender, quick: bool) -> Callable[[], Result]:
         for _ in range(repeats):
             dot(xs, ys).backward()
 
-    def one_round() -> Result:
-        for v in (*xs, *ys):
-            v.grad = 0.0
-        out, _ = timed(written_out)
-        node, _ = timed(one_node)
-        return Result({"written out": out / repeats, "one node": node / repeats}, [v.grad for v in xs])
-
-    return one_round
+    out, _ = timed(written_out)
+    node, _ = timed(one_node)
+    return Result({"written out": out / repeats, "one node": node / repeats}, [v.grad for v in xs])
 
 
-def _growth(contender: Contender, quick: bool) -> Callable[[], Result]:
-    powers = range(3, 6 if quick else 8)
-
-    def one_round() -> Result:
-        amounts, values = {}, []
-        for power in powers:
-            times, root, _ = _recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
-            amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
-            values.append(root if contender.kind is float else root.data)
-            del root
-        return Result(amounts, values)
-
-    return one_round
+@_fresh
+def _growth(contender: Contender, quick: bool) -> Result:
+    amounts, totals = {}, []
+    for power in range(3, 6 if quick else 8):
+        times, values = _recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
+        amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
+        totals.append(values[0])
+    return Result(amounts, totals)
 
 
 _MEMORY = """
@@ -170,32 +146,25 @@ print((process.memory_info().rss - before) / 640000, root.data)
 """
 
 
-def _memory(contender: Contender, quick: bool) -> Callable[[], Result]:
+@_fresh
+def _memory(contender: Contender, quick: bool) -> Result:
     """The growth of the resident memory of a process that records a graph."""
+    import psutil  # noqa: F401 -- the process below needs it
 
-    def one_round() -> Result:
-        import psutil  # noqa: F401 -- the process below needs it
-
-        where = contender.module, contender.kind.__name__
-        command = [sys.executable, "-c", _MEMORY, *where]
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        amount, value = map(float, output.split())
-        return Result({"bytes": amount}, [value])
-
-    return one_round
+    command = [sys.executable, "-c", _MEMORY, contender.module, contender.kind.__name__]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    amount, value = map(float, output.split())
+    return Result({"bytes": amount}, [value])
 
 
 _CLASSES = (NATIVE, CFFI, PURE, LEAN, "micrograd")
+_NETWORK, _GPT = _trained(models.Network), _trained(models.GPT)
 
 WORKLOADS = (
     Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed),
     Workload("rows", "rows of products", "an operation", FLOATS, 15, _rows),
-    Workload(
-        "moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _trained(models.Network), _CLASSES
-    ),
-    Workload(
-        "gpt", "a character GPT with Adam", "a step", LEAN, 5, _trained(models.GPT), _CLASSES, ("exp", "log")
-    ),
+    Workload("moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _NETWORK, _CLASSES),
+    Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _CLASSES, needs=("exp", "log")),
     Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, (NATIVE, CFFI, LEAN, PURE)),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, (NATIVE, CFFI)),
     Workload(

@@ -14,21 +14,16 @@ def numpy() -> Any:
     return numpy
 
 
-def is_array(x: Any) -> bool:
-    """Whether x is a numpy array; without importing numpy."""
-    return hasattr(x, "__array_interface__") and hasattr(x, "tolist") and hasattr(x, "shape")
-
-
-def map_leaves(change: Callable[[Any], Any], x: Any) -> Any:
-    """The same nesting of lists, tuples and arrays, with ``change`` of what is in them. Arrays come back as
-    arrays of objects."""
-    if isinstance(x, list):
-        return [map_leaves(change, item) for item in x]
-    if isinstance(x, tuple):
-        items = [map_leaves(change, item) for item in x]
+def map_leaves(change: Callable[[Any], Any], x: Any, dtype: type = object) -> Any:
+    """The same nesting of lists, tuples and arrays, with ``change`` of what is in them. Arrays come back with
+    ``dtype``."""
+    if isinstance(x, (list, tuple)):
+        items = [map_leaves(change, item, dtype) for item in x]
+        if isinstance(x, list):
+            return items
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-    if is_array(x) and x.shape != ():
-        out = numpy().empty(x.shape, dtype=object)
+    if hasattr(x, "__array_interface__") and x.shape != ():  # numpy's, which need not be imported
+        out = numpy().empty(x.shape, dtype)
         for index, item in zip(numpy().ndindex(x.shape), x.reshape(-1).tolist()):
             out[index] = change(item)
         return out

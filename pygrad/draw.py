@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Callable, TextIO
 
 if TYPE_CHECKING:
-    import graphviz  # type: ignore[import-untyped]
+    import graphviz
 
 
 def draw_dot(
@@ -58,13 +59,11 @@ def draw_dot(
             "drawing needs the Python package graphviz (the extra viz): pip install graphviz"
         ) from error
 
-    # `operands` holds every object it has met: a node that nobody else holds would otherwise get a new object
-    # on each look, and be taken for another node.
-    operands = _discover(roots, max_nodes)
+    operands = _operands(roots, labels, max_nodes)
     colors = _colors(operands) if color_grads else {}
     dot = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir}, node_attr={"shape": "record"})
     names: dict[Any, str] = {}
-    for value in _sorted_postorder(roots, operands, labels):
+    for value, below in operands.items():
         name = names[value] = str(len(names))
         dot.node(name, f"{{ {_text(value, labels)} }}", **colors.get(value, {}))
         target = name
@@ -72,7 +71,7 @@ def draw_dot(
             target = f"op{name}"
             dot.node(target, graphviz.escape(value._op), shape="oval")
             dot.edge(target, name)
-        for operand in operands[value]:
+        for operand in below:
             dot.edge(names[operand], target)
     return dot
 
@@ -93,8 +92,9 @@ def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any]
     if not isinstance(root, Module):
         what = f"the class {root.__name__}" if isinstance(root, type) else type(root).__name__
         raise TypeError(f"{who} needs a Value, something with _prev and _op, or a model, not {what}")
+    model: Any = root
     if inputs is None:
-        neuron: Any = root
+        neuron = model
         while not isinstance(neuron, Neuron):
             parts = [part for x in vars(neuron).values() for part in (x if isinstance(x, list) else [x])]
             neuron = next((part for part in parts if isinstance(part, Module)), None)
@@ -103,8 +103,8 @@ def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any]
                     f"{who} can't tell how many inputs {type(root).__name__} takes: give it inputs"
                 )
         inputs = [Value(0.0, label=f"x{i}") for i in range(len(neuron.w))]
-    outputs = root(inputs)  # type: ignore[operator]
-    labels = {parameter: name for name, parameter in root.named_parameters()}
+    outputs = model(inputs)
+    labels = {parameter: name for name, parameter in model.named_parameters()}
     return [outputs] if _is_value(outputs) else list(outputs), labels
 
 
@@ -121,25 +121,7 @@ def _colors(values: Iterable[Any]) -> dict[Any, dict[str, str]]:
     }
 
 
-def _discover(roots: list[Any], max_nodes: int) -> dict[Any, list[Any]]:
-    """The operands of every value below the roots, these included."""
-    operands: dict[Any, list[Any]] = {}
-    waiting = list(roots)
-    while waiting:
-        value = waiting.pop()
-        if value in operands:
-            continue
-        if len(operands) >= max_nodes:
-            raise ValueError(
-                f"the graph has more than {max_nodes} values, too many to read in a drawing; "
-                "draw a part of it, or pass a larger max_nodes"
-            )
-        operands[value] = list(value._prev)
-        waiting += operands[value]
-    return operands
-
-
-def _postorder(roots: list[Any], operands: dict[Any, list[Any]]) -> Iterator[Any]:
+def _postorder(roots: list[Any], operands: Callable[[Any], list[Any]]) -> Iterator[Any]:
     """Each value once, operands first and in their order. A stack, for deep graphs."""
     seen = set()
     stack = [(root, False) for root in reversed(roots)]
@@ -149,21 +131,35 @@ def _postorder(roots: list[Any], operands: dict[Any, list[Any]]) -> Iterator[Any
             yield value
         elif value not in seen:
             seen.add(value)
-            stack += [(value, True), *((operand, False) for operand in reversed(operands[value]))]
+            stack += [(value, True), *((operand, False) for operand in reversed(operands(value)))]
 
 
-def _sorted_postorder(roots: list[Any], operands: dict[Any, list[Any]], labels: dict[Any, str]) -> list[Any]:
-    """Sort each value's operands by what they show, then by all that is below them, which a digest stands for
-    (what is alike in both may come in either order); then list the values, operands first."""
+def _operands(roots: list[Any], labels: dict[Any, str], max_nodes: int) -> dict[Any, list[Any]]:
+    """The operands of each value, the roots and all below them, which come first. They are sorted by what
+    they show, then by all that is below them, for which a digest stands (what is alike in both may come in
+    either order)."""
     import hashlib  # a tenth of the time that importing pygrad takes, for drawing alone
 
+    # It holds every object it has met: a node that nobody else holds would otherwise get a new object on each
+    # look, and be taken for another node.
+    operands: dict[Any, list[Any]] = {}
+
+    def look(value: Any) -> list[Any]:
+        if len(operands) >= max_nodes:
+            raise ValueError(
+                f"the graph has more than {max_nodes} values, too many to read in a drawing; "
+                "draw a part of it, or pass a larger max_nodes"
+            )
+        operands[value] = list(value._prev)
+        return operands[value]
+
     keys: dict[Any, tuple[str, str, str]] = {}
-    for value in _postorder(roots, operands):
+    for value in _postorder(roots, look):
         operands[value].sort(key=keys.__getitem__)
         shown = (_text(value, labels), value._op)
         below = [keys[operand] for operand in operands[value]]
         keys[value] = (*shown, hashlib.sha256(repr((shown, below)).encode()).hexdigest())
-    return list(_postorder(roots, operands))
+    return {value: operands[value] for value in _postorder(roots, operands.__getitem__)}
 
 
 def _text(value: Any, labels: dict[Any, str]) -> str:
@@ -204,12 +200,8 @@ def print_graph(
     └─ #1 a, above
     """
     roots, labels = _roots(root, inputs, "print_graph")
-    operands = _discover(roots, max_nodes)
-    _sorted_postorder(roots, operands, labels)  # sorts the operands
-    users: dict[Any, int] = dict.fromkeys(roots, 1)
-    for below in operands.values():
-        for operand in below:
-            users[operand] = users.get(operand, 0) + 1
+    operands = _operands(roots, labels, max_nodes)
+    users = Counter([*set(roots), *(operand for below in operands.values() for operand in below)])
     numbers: dict[Any, int] = {}
     out = file or sys.stdout
     encoding = getattr(out, "encoding", None) or "utf-8"
@@ -234,8 +226,7 @@ def print_graph(
             numbers[value] = len(numbers) + 1
             text += f" #{numbers[value]}"
         print(encodable(first + text), file=out)
-        below = sorted(operands[value], key=lambda operand: not operands[operand])
-        for i, operand in reversed(list(enumerate(below))):
-            last = i == len(below) - 1
-            ends = (last_branch, "   ") if last else (branch, line)
+        ends = last_branch, "   "
+        for operand in sorted(reversed(operands[value]), key=lambda operand: bool(operands[operand])):
             stack.append((operand, rest + ends[0], rest + ends[1]))
+            ends = branch, line

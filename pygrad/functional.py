@@ -16,7 +16,7 @@ def _lift(x: Any) -> Any:
     return map_leaves(lambda number: Value(required_number(number, "an argument")), x)
 
 
-def _as_result(y: Any, advice: str) -> Value:
+def _as_result(y: Any, advice: str = "; jacobian() is for those") -> Value:
     if hasattr(y, "shape") and y.shape == ():  # numpy's way of holding one object
         y = y.item()
     if isinstance(y, Value):
@@ -26,35 +26,23 @@ def _as_result(y: Any, advice: str) -> Value:
     return Value(required_number(y, "what the function returns"))  # it does not depend on its argument
 
 
-def _grads(x: Any) -> Any:
-    """The grads of a lifted argument, nested alike; arrays are of floats again."""
-    if isinstance(x, Value):
-        return x.grad
-    if hasattr(x, "shape"):
-        return map_leaves(lambda v: v.grad, x).astype(float)
-    items = [_grads(item) for item in x]
-    if isinstance(x, list):
-        return items
-    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
-
-
-def _checked(f: Any, argnum: Any) -> None:
-    """TypeError where these are no function and no position of an argument."""
+def _transformed(f: Callable[..., Any], argnum: int, use: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The function of f's arguments that returns ``use(x, y)``: of argument ``argnum``, lifted, and of what f
+    makes of it."""
     if not callable(f):
         raise TypeError(f"a function is needed, not {type(f).__name__}")
     if not hasattr(type(argnum), "__index__"):
         raise TypeError(f"argnum must be an integer, not {type(argnum).__name__}")
 
+    @wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not -len(args) <= argnum < len(args):
+            raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
+        lifted = list(args)
+        x = lifted[argnum] = _lift(args[argnum])
+        return use(x, f(*lifted, **kwargs))
 
-def _apply(
-    f: Callable[..., Any], argnum: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, Any]:
-    """The argument, lifted, and what f makes of it."""
-    if not -len(args) <= argnum < len(args):
-        raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
-    lifted = list(args)
-    x = lifted[argnum] = _lift(args[argnum])
-    return x, f(*lifted, **kwargs)
+    return wrapped
 
 
 def _gradient(y: Value, x: Any) -> Any:
@@ -65,7 +53,7 @@ def _gradient(y: Value, x: Any) -> Any:
         if before:
             core.zero_graph(y)
         y.backward()
-        return _grads(x)
+        return map_leaves(lambda v: v.grad, x, float)
     finally:
         core.zero_graph(y)
         for value, number in before:
@@ -84,15 +72,12 @@ def value_and_grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tupl
 
     Raises TypeError where f returns anything but one number, and what f raises.
     """
-    _checked(f, argnum)
 
-    @wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> tuple[float, Any]:
-        x, y = _apply(f, argnum, args, kwargs)
-        y = _as_result(y, "; jacobian() is for those")
+    def both(x: Any, y: Any) -> tuple[float, Any]:
+        y = _as_result(y)
         return y.data, _gradient(y, x)
 
-    return wrapped
+    return _transformed(f, argnum, both)
 
 
 def grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
@@ -101,13 +86,7 @@ def grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     >>> grad(lambda x: x ** 3)(2.0)
     12.0
     """
-    both = value_and_grad(f, argnum)
-
-    @wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
-
-    return wrapped
+    return _transformed(f, argnum, lambda x, y: _gradient(_as_result(y), x))
 
 
 def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
@@ -117,18 +96,15 @@ def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
-    _checked(f, argnum)
 
-    @wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        x, y = _apply(f, argnum, args, kwargs)
+    def each(x: Any, y: Any) -> Any:
         rows = map_leaves(lambda output: _gradient(_as_result(output, ""), x), y)
         if hasattr(y, "shape") and y.shape != () and hasattr(x, "shape"):
             np = numpy()
             return np.stack([np.asarray(r) for r in rows.reshape(-1)]).reshape(y.shape + x.shape)
         return rows
 
-    return wrapped
+    return _transformed(f, argnum, each)
 
 
 def check_gradients(
@@ -144,14 +120,15 @@ def check_gradients(
     """
     numbers = [required_number(number, "an argument") for number in leaves(x)]
     gradient = leaves(grad(f)(x))
+
+    def with_number(i: int, number: float) -> float:
+        given = iter([*numbers[:i], number, *numbers[i + 1 :]])
+        return _as_result(f(map_leaves(lambda _: Value(next(given)), x)), "").data
+
     worst, lines = 0.0, []
     for i, number in enumerate(numbers):
         h = step * max(1.0, abs(number))
-        sides = []
-        for moved in (number + h, number - h):
-            given = iter([*numbers[:i], moved, *numbers[i + 1 :]])
-            sides.append(_as_result(f(map_leaves(lambda _, given=given: Value(next(given)), x)), "").data)
-        difference = (sides[0] - sides[1]) / (2.0 * h)
+        difference = (with_number(i, number + h) - with_number(i, number - h)) / (2.0 * h)
         worst = max(worst, abs(gradient[i] - difference))
         if not abs(gradient[i] - difference) <= atol + rtol * abs(difference):
             lines.append(f"  number {i}, at {number}: gradient {gradient[i]}, differences give {difference}")

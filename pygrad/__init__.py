@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from pygrad import copying as _copying  # gives Value its copy and pickle methods  # noqa: F401
@@ -21,7 +22,7 @@ from pygrad.functional import check_gradients, grad, jacobian, value_and_grad
 from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
 
-def softmax(values):  # type: ignore[no-untyped-def]
+def softmax(values: Iterable[Any]) -> list[Value]:
     """``exp(x_i) / sum(exp(x_j))`` for each x_i, as a list of Values.
 
     One log-sum-exp node and one node for each element, so large values do not overflow.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from pygrad._nested import map_leaves, numpy
 from pygrad.value import Value
@@ -25,14 +25,7 @@ def array(numbers: Any) -> Any:
     return out
 
 
-def _numbers(x: Any, name: str, default: float | None) -> Any:
-    def number(leaf: Any) -> float:
-        if isinstance(leaf, Value):
-            return float(getattr(leaf, name))
-        if default is None:
-            return float(leaf)
-        return default
-
+def _numbers(x: Any, number: Callable[[Any], float]) -> Any:
     if hasattr(x, "parameters"):  # a model
         x = x.parameters()
     elif hasattr(x, "__iter__") and not isinstance(x, (list, tuple)) and not hasattr(x, "shape"):
@@ -47,7 +40,7 @@ def data(x: Any) -> Any:
     >>> data([[Value(1.0), 2.0]])
     array([[1., 2.]])
     """
-    return _numbers(x, "data", None)
+    return _numbers(x, lambda leaf: leaf.data if isinstance(leaf, Value) else float(leaf))
 
 
 def grads(x: Any) -> Any:
@@ -58,7 +51,7 @@ def grads(x: Any) -> Any:
     >>> grads(x)
     array([2., 4.])
     """
-    return _numbers(x, "grad", 0.0)
+    return _numbers(x, lambda leaf: leaf.grad if isinstance(leaf, Value) else 0.0)
 
 
 __all__ = ["array", "data", "grads"]

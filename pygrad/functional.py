@@ -11,11 +11,6 @@ from pygrad._nested import leaves, map_leaves, numpy
 from pygrad.value import Value
 
 
-def _lift(x: Any) -> Any:
-    """The argument with a fresh leaf for each number in it."""
-    return map_leaves(lambda number: Value(required_number(number, "an argument")), x)
-
-
 def _as_result(y: Any, advice: str = "; jacobian() is for those") -> Value:
     if hasattr(y, "shape") and y.shape == ():  # numpy's way of holding one object
         y = y.item()
@@ -27,8 +22,8 @@ def _as_result(y: Any, advice: str = "; jacobian() is for those") -> Value:
 
 
 def _transformed(f: Callable[..., Any], argnum: int, use: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """The function of f's arguments that returns ``use(x, y)``: of argument ``argnum``, lifted, and of what f
-    makes of it."""
+    """The function of f's arguments that returns ``use(x, y)``: of argument ``argnum``, lifted (with a fresh
+    leaf for each number in it), and of what f makes of it."""
     if not callable(f):
         raise TypeError(f"a function is needed, not {type(f).__name__}")
     if not hasattr(type(argnum), "__index__"):
@@ -39,7 +34,8 @@ def _transformed(f: Callable[..., Any], argnum: int, use: Callable[[Any, Any], A
         if not -len(args) <= argnum < len(args):
             raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
         lifted = list(args)
-        x = lifted[argnum] = _lift(args[argnum])
+        x = map_leaves(lambda number: Value(required_number(number, "an argument")), args[argnum])
+        lifted[argnum] = x
         return use(x, f(*lifted, **kwargs))
 
     return wrapped

@@ -31,7 +31,6 @@ class Value(_Operations):
 
 OPS: dict[str, Op]
 backend: str
-engine: Any
 functions: dict[str, Callable[..., Value]]
 
 def live_nodes() -> int: ...

@@ -34,12 +34,7 @@ Expression = namedtuple("Expression", "w1 w2 a b c d s loss")
 
 
 def expression(Value: Callable[[float], Any]) -> Expression:
-    """Build the expression step by step, at w1 = 2 and w2 = 3, each value labelled with its name.
-
-    >>> from pygrad import Value
-    >>> expression(Value).s
-    Value(data=5.0)
-    """
+    """Build the expression step by step, at w1 = 2 and w2 = 3, each value labelled with its name."""
     w1 = Value(2.0)
     w2 = Value(3.0)
     a = w1 - 1
@@ -95,10 +90,7 @@ def measure(classes: list[Any], iterations: int = 100) -> list[float]:
 
 
 def run(iterations: int = 100) -> None:
-    """Print the whole walkthrough, then how long the loop takes here and in pure Python.
-
-    >>> run()  # doctest: +SKIP
-    """
+    """Print the whole walkthrough, then how long the loop takes here and in pure Python."""
     if iterations < 1:
         raise ValueError(f"iterations must be at least 1, not {iterations}")
 

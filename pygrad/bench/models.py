@@ -48,11 +48,6 @@ def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]
     return add_rows(start, operations), start[:WIDTH]
 
 
-def operations_in_rows(operations: int) -> int:
-    """How many `rows` records, when it is asked for so many."""
-    return operations // (2 * WIDTH) * 2 * WIDTH
-
-
 def chain(kind: Callable[[float], Any], depth: int) -> tuple[Any, Any]:
     """``depth`` operations one on top of the other: the end, and the leaf at the bottom."""
     x = end = kind(0.5)

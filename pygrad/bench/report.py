@@ -89,16 +89,13 @@ def show(figures: list[Figure]) -> None:
 def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -> None:
     records = [
         {
+            **{
+                name: None if value != value else value for name, value in f._asdict().items()
+            },  # nan is no JSON
             "workload": f.workload.name,
-            "contender": f.contender,
-            "measure": f.measure,
             "unit": "bytes" if f.measure == "bytes" else "seconds",
             "for": f.workload.unit,
-            "median": None if f.trouble else f.median,
-            "low": None if f.trouble else f.low,
-            "high": None if f.trouble else f.high,
             "baseline": f.workload.baseline,
-            "ratio": None if math.isnan(f.ratio) else f.ratio,
             "trouble": f.trouble or None,
         }
         for f in figures
@@ -162,5 +159,4 @@ def _draw_panel(ax: Any, title: str, measure: str, panel: list[Figure]) -> None:
     ax.set_title(f"{title}{what}: time of {panel[0].workload.unit}", loc="left", fontsize=10)
     ax.tick_params(labelsize=8)
     ax.xaxis.set_major_formatter(lambda value, _: _amount(value, measure))
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)

@@ -133,27 +133,41 @@ class Value:
     def __rpow__(self, other: float) -> Value:
         return Value(other) ** self
 
-    def _function(self, data: float, symbol: str, slope: Callable[[float, float], float]) -> Value:
-        """A function of this number x, with the result z and the derivative ``slope(x, z)``."""
-        out = Value(data, (self,), symbol)
+    def relu(self) -> Value:
+        out = Value(0.0 if self.data < 0 else self.data, (self,), "ReLU")
 
         def step() -> None:
-            self.grad += slope(self.data, out.data) * out.grad
+            self.grad += (out.data > 0) * out.grad
 
         out._backward = step
         return out
 
-    def relu(self) -> Value:
-        return self._function(0.0 if self.data < 0 else self.data, "ReLU", lambda x, z: z > 0)
-
     def exp(self) -> Value:
-        return self._function(math.exp(self.data), "exp", lambda x, z: z)
+        out = Value(math.exp(self.data), (self,), "exp")
+
+        def step() -> None:
+            self.grad += out.data * out.grad
+
+        out._backward = step
+        return out
 
     def log(self) -> Value:
-        return self._function(math.log(self.data), "log", lambda x, z: 1.0 / x)
+        out = Value(math.log(self.data), (self,), "log")
+
+        def step() -> None:
+            self.grad += out.grad / self.data
+
+        out._backward = step
+        return out
 
     def tanh(self) -> Value:
-        return self._function(math.tanh(self.data), "tanh", lambda x, z: 1.0 - z**2)
+        out = Value(math.tanh(self.data), (self,), "tanh")
+
+        def step() -> None:
+            self.grad += (1 - out.data**2) * out.grad
+
+        out._backward = step
+        return out
 
     def backward(self) -> None:
         """The chain rule from here down. Recursive: a chain of a thousand operations is too deep for it."""

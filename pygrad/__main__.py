@@ -25,8 +25,7 @@ def draw(options: argparse.Namespace) -> None:
     try:
         dot = draw_dot(loss, format="svg" if as_text else kind)
         # The picture is piped, not rendered: `render` leaves the DOT text beside it.
-        content = dot.source.encode() if as_text else _picture(dot)
-        path.write_bytes(content)
+        path.write_bytes(dot.source.encode() if as_text else _picture(dot))
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"can't write {path}: {error}")
     print(f"wrote {path}")

@@ -24,8 +24,7 @@ def draw_dot(
     its DOT text, ``.render("file")`` writes a picture (for which Graphviz itself must be installed).
 
     It looks at ``_prev``, ``_op``, ``data``, ``grad`` and ``label`` only, so it draws any class of this kind.
-    As ``_prev`` is a set, both operands of ``a + a`` are one edge. The same graph gives the same text each
-    time; operands are sorted, since a set has no order that would last.
+    As ``_prev`` is a set, both operands of ``a + a`` are one edge, and operands are drawn sorted.
 
     ``format`` is a format of Graphviz's, ``rankdir`` "LR" (left to right) or "TB" (top to bottom).
     ``root`` may also be a list of Values, or a model or a part of one, which is applied to ``inputs`` (zeros
@@ -82,10 +81,9 @@ def _is_value(x: Any) -> bool:
 
 def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any], dict[Any, str]]:
     """What to draw, and labels for values that have none."""
-    if _is_value(root):
-        return [root], {}
-    if isinstance(root, (list, tuple)) and root and all(map(_is_value, root)):
-        return list(root), {}
+    roots = list(root) if isinstance(root, (list, tuple)) else [root]
+    if roots and all(map(_is_value, roots)):
+        return roots, {}
     from pygrad.nn import Module, Neuron  # here, as nn imports much that drawing does without
     from pygrad.value import Value
 

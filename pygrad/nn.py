@@ -65,15 +65,12 @@ class Module:
         parameters = dict(self.named_parameters())
         if not isinstance(state, Mapping):
             raise TypeError(f"a state is a mapping of names to numbers, not {type(state).__name__}")
-        differences = {
-            "missing": [name for name in parameters if name not in state],
-            "unknown": [str(name) for name in state if name not in parameters],
-        }
-        complaints = [
-            f"{what}: {', '.join(names[:5])}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            for what, names in differences.items()
-            if names
-        ]
+        missing = [name for name in parameters if name not in state]
+        unknown = [str(name) for name in state if name not in parameters]
+        complaints = []
+        for what, names in ("missing", missing), ("unknown", unknown):
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            complaints += [f"{what}: {', '.join(names[:5])}{more}"] if names else []
         if complaints:
             raise KeyError("; ".join(complaints))
         for name, number in {name: required_number(state[name], name) for name in parameters}.items():
@@ -146,7 +143,7 @@ class MLP(Module):
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:
-            x = layer(x if isinstance(x, Sequence) or hasattr(x, "__len__") else [x])
+            x = layer(x if hasattr(x, "__len__") else [x])
         return x
 
     def __repr__(self) -> str:

@@ -109,11 +109,8 @@ class Value:
 
     # The other operators are said with these three.
 
-    def __radd__(self, other: Value | float) -> Value:
-        return self + other
-
-    def __rmul__(self, other: Value | float) -> Value:
-        return self * other
+    __radd__ = __add__
+    __rmul__ = __mul__
 
     def __neg__(self) -> Value:
         return self * -1
@@ -188,14 +185,7 @@ class Value:
 
 
 class LeanValue:
-    """The class tuned, still in pure Python. It can't be drawn: it has no ``_prev`` and no ``_op``.
-
-    >>> x = LeanValue(3.0)
-    >>> y = 1 - x ** 2
-    >>> y.backward()
-    >>> y, x.grad
-    (LeanValue(data=-8.0), -6.0)
-    """
+    """The class tuned, still in pure Python. It can't be drawn: it has no ``_prev`` and no ``_op``."""
 
     __slots__ = ("_children", "_slopes", "data", "grad")
 

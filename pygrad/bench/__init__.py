@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from pygrad.bench.workloads import WORKLOADS
 
@@ -24,19 +23,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.set_defaults(command=main)
 
 
-def _choose(only: str | None) -> list[Any]:
-    if only is None:
-        return list(WORKLOADS)
-    by_name = {workload.name: workload for workload in WORKLOADS}
-    unknown = [name for name in only.split(",") if name not in by_name]
-    if unknown:
-        sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(by_name)}")
-    return [by_name[name] for name in only.split(",")]
-
-
 def main(options: argparse.Namespace) -> None:
     """Measure, and print a table of medians and ratios; figures and a chart can be written to files."""
-    workloads = _choose(options.only)
+    by_name = {workload.name: workload for workload in WORKLOADS}
+    names = by_name if options.only is None else options.only.split(",")
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(by_name)}")
     try:
         from pygrad.bench import report
     except ImportError as error:
@@ -50,8 +43,8 @@ def main(options: argparse.Namespace) -> None:
     report.show_machine(contenders)
     figures = []
     with report.progress() as progress:
-        for workload in workloads:
-            figures += measure(workload, contenders, options.quick, progress)
+        for name in names:
+            figures += measure(by_name[name], contenders, options.quick, progress)
     report.show(figures)
     if options.json is not None:
         report.write_json(figures, contenders, options.json)

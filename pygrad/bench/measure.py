@@ -6,7 +6,6 @@ import gc
 import math
 import statistics
 import sys
-from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.contenders import FLOATS, Contender
@@ -43,11 +42,6 @@ def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[
     return workload.start(contender, quick) if takes_part else None
 
 
-def _agree(xs: Sequence[float], ys: Sequence[float]) -> bool:
-    """Whether two contenders computed the same, as far as both tell."""
-    return all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in zip(xs, ys))
-
-
 def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
     """All figures of one workload. ``progress`` is rich's."""
     runners = {c.name: runner for c in contenders if (runner := _runner(workload, c, quick)) is not None}
@@ -57,7 +51,7 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
     results: dict[str, list[Result]] = {name: [] for name in runners}
     trouble: dict[str, str] = {}
     for _ in range(warm_up + rounds):
-        expected: Sequence[float] | None = None
+        expected: list[float] = []
         for name, runner in runners.items():
             progress.update(task, advance=1, refresh=True)
             if name in trouble:
@@ -71,20 +65,15 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
             except ImportError as error:
                 trouble[name] = f"{error.name} is missing"
                 continue
-            expected = result.values if expected is None else expected
-            if not _agree(result.values, expected):
+            expected = expected or result.values
+            pairs = zip(result.values, expected)  # as far as both tell
+            if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
                 trouble[name] = "disagrees"
             results[name].append(result)
     return _figures(workload, {name: done[warm_up:] for name, done in results.items()}, trouble)
 
 
 def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict[str, str]) -> list[Figure]:
-    medians = {
-        (name, key): statistics.median(r.amounts[key] for r in rounds)
-        for name, rounds in results.items()
-        if name not in trouble
-        for key in rounds[0].amounts
-    }
     figures = []
     for name, rounds in results.items():
         if name in trouble:
@@ -92,13 +81,16 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
             continue
         for key in rounds[0].amounts:
             amounts = sorted(r.amounts[key] for r in rounds)
-            if not workload.baseline:
-                base = medians[name, next(iter(rounds[0].amounts))]
-            else:  # floats only record
-                other = key if (workload.baseline, key) in medians else key.replace("reverse", "record")
-                base = medians.get((workload.baseline, other), math.nan)
-            quarter = len(amounts) // 4
-            median = medians[name, key]
-            low, high = amounts[quarter], amounts[-1 - quarter]
-            figures.append(Figure(workload, name, key, median, low, high, median / base))
-    return figures
+            low, high = amounts[len(amounts) // 4], amounts[-1 - len(amounts) // 4]
+            figures.append(Figure(workload, name, key, statistics.median(amounts), low, high))
+    return [f._replace(ratio=f.median / _base(f, figures)) for f in figures]
+
+
+def _base(figure: Figure, figures: list[Figure]) -> float:
+    """The median that a figure's ratio is to."""
+    baseline = figure.workload.baseline
+    medians = {f.measure: f.median for f in figures if f.contender == (baseline or figure.contender)}
+    if not baseline:
+        return next(iter(medians.values()))
+    record = figure.measure.replace("reverse", "record")  # floats only record
+    return medians.get(figure.measure, medians.get(record, math.nan))

@@ -68,17 +68,14 @@ def _rows(contender: Contender, quick: bool) -> Result:
     return Result(*_recorded(contender.kind, size=1280, repeats=20))
 
 
+def _step(trained: Any) -> Result:
+    seconds, loss = timed(trained.step)
+    return Result({"step": seconds}, [loss])
+
+
 def _trained(model: Callable[[Any], Any]) -> Start:
-    def start(contender: Contender, quick: bool) -> Callable[[], Result]:
-        trained = model(contender.kind)
-
-        def one_round() -> Result:
-            seconds, loss = timed(trained.step)
-            return Result({"step": seconds}, [loss])
-
-        return one_round
-
-    return start
+    """Each round is the next step of training."""
+    return lambda contender, quick: partial(_step, model(contender.kind))
 
 
 @_fresh

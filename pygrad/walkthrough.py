@@ -73,20 +73,22 @@ def train(
     return params
 
 
+def time_training(Value: Callable[[float], Any], iterations: int = 100) -> tuple[float, list[Any]]:
+    """Seconds that an iteration of the training loop takes, printing off, and the two weights."""
+    start = perf_counter()
+    for _ in range(_LOOPS_A_ROUND):
+        params = train(Value, iterations, show=None)
+    return (perf_counter() - start) / (_LOOPS_A_ROUND * iterations), params
+
+
 def measure(classes: list[Any], iterations: int = 100) -> list[float]:
-    """Microseconds an iteration of the training loop takes with each class, printing off.
+    """Microseconds an iteration of the training loop takes with each class.
 
     The classes take turns, so that a machine that slows down for a while slows all of them down; the
     median of the rounds is what counts. The first round warms up and is left out.
     """
-    times: list[list[float]] = [[] for _ in classes]
-    for _ in range(_ROUNDS + 1):
-        for kind, rounds in zip(classes, times):
-            start = perf_counter()
-            for _ in range(_LOOPS_A_ROUND):
-                train(kind, iterations, show=None)
-            rounds.append((perf_counter() - start) / (_LOOPS_A_ROUND * iterations) * 1e6)
-    return [statistics.median(rounds[1:]) for rounds in times]
+    rounds = [[time_training(kind, iterations)[0] for kind in classes] for _ in range(_ROUNDS + 1)]
+    return [statistics.median(times) * 1e6 for times in zip(*rounds[1:])]
 
 
 def run(iterations: int = 100) -> None:

@@ -8,7 +8,7 @@ import statistics
 import sys
 from typing import Any, Callable, NamedTuple
 
-from pygrad.bench.contenders import FLOATS, Contender
+from pygrad.bench.contenders import Contender
 from pygrad.bench.models import Result
 from pygrad.bench.workloads import Workload
 
@@ -33,12 +33,7 @@ def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[
     """One contender's round, or None where it does not take part."""
     if workload.name in contender.programs:
         return contender.programs[workload.name]
-    takes_part = (
-        contender.kind is not None
-        and (not workload.only or contender.name in workload.only)
-        and (contender.kind is not float or workload.baseline == FLOATS)
-        and all(hasattr(contender.kind, method) for method in workload.needs)
-    )
+    takes_part = contender.kind is not None and (not workload.only or contender.name in workload.only)
     return workload.start(contender, quick) if takes_part else None
 
 

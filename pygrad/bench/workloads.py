@@ -24,8 +24,7 @@ class Workload(NamedTuple):
     baseline: str  # the contender that ratios are to; "": to each one's own first measure
     rounds: int
     start: Start
-    only: tuple[str, ...] = ()  # contenders; empty for all that can
-    needs: tuple[str, ...] = ()  # methods that a class must have
+    only: tuple[str, ...] = ()  # contenders with a class; empty for all
 
 
 def _fresh(one_round: Callable[[Contender, bool], Result]) -> Start:
@@ -35,15 +34,8 @@ def _fresh(one_round: Callable[[Contender, bool], Result]) -> Start:
 
 @_fresh
 def _seed(contender: Contender, quick: bool) -> Result:
-    loops, iterations = 10, 100
-
-    def loop() -> Any:
-        for _ in range(loops):
-            params = walkthrough.train(contender.kind, iterations, show=None)
-        return params
-
-    seconds, params = timed(loop)
-    return Result({"loop": seconds / (loops * iterations)}, [p.data for p in params])
+    seconds, params = walkthrough.time_training(contender.kind)
+    return Result({"loop": seconds}, [p.data for p in params])
 
 
 def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], list[float]]:
@@ -155,16 +147,17 @@ def _memory(contender: Contender, quick: bool) -> Result:
 
 
 _OURS = (NATIVE, CFFI)
-_CLASSES = (*_OURS, PURE, LEAN, "micrograd")
+_FULL = (*_OURS, PURE, LEAN)  # classes with exp and log
+_CLASSES = (*_FULL, "micrograd")
 _NETWORK, _GPT = _trained(models.Network), _trained(models.GPT)
 _SIZES = "rows of products, from 10^3 to 10^7"
 
 WORKLOADS = (
-    Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed),
+    Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed, _CLASSES),
     Workload("rows", "rows of products", "an operation", FLOATS, 15, _rows),
     Workload("moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _NETWORK, _CLASSES),
-    Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _CLASSES, needs=("exp", "log")),
-    Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, (*_OURS, LEAN, PURE)),
+    Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _FULL),
+    Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, _FULL),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, _OURS),
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, (FLOATS, *_OURS)),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),

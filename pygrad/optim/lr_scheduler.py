@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class Schedule:
-    """Sets an optimizer's ``lr`` to ``factor(last_epoch)`` of the way from ``eta_min``, which is 0 if nothing
-    else is said, to ``base_lr``, beginning at epoch 0."""
-
-    eta_min = 0.0
+    """Sets an optimizer's ``lr`` to ``base_lr * factor(last_epoch)``, beginning at epoch 0."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         if not hasattr(optimizer, "lr"):
@@ -51,8 +48,7 @@ class Schedule:
         return self.optimizer.lr
 
     def _apply(self) -> None:
-        span = self.base_lr - self.eta_min
-        self.optimizer.lr = self.eta_min + span * self.factor(self.last_epoch)
+        self.optimizer.lr = self.base_lr * self.factor(self.last_epoch)
 
     def state_dict(self) -> dict[str, float]:
         """Where the schedule is, as plain numbers."""
@@ -120,6 +116,10 @@ class CosineAnnealingLR(Schedule):
 
     def factor(self, epoch: int) -> float:
         return 0.5 * (1.0 + math.cos(math.pi * epoch / self.T_max))
+
+    def _apply(self) -> None:
+        span = self.base_lr - self.eta_min
+        self.optimizer.lr = self.eta_min + span * self.factor(self.last_epoch)
 
 
 __all__ = ["CosineAnnealingLR", "LinearLR", "Schedule", "StepLR"]

@@ -15,8 +15,7 @@ def numpy() -> Any:
 
 
 def map_leaves(change: Callable[[Any], Any], x: Any, dtype: type = object) -> Any:
-    """The same nesting of lists, tuples and arrays, with ``change`` of what is in them. Arrays come back with
-    ``dtype``."""
+    """The same nesting of lists, tuples and arrays (of ``dtype``), with ``change`` of what is in them."""
     if isinstance(x, (list, tuple)):
         items = [map_leaves(change, item, dtype) for item in x]
         if isinstance(x, list):

@@ -34,8 +34,7 @@ def _numbers(x: Any, number: Callable[[Any], float]) -> Any:
 
 
 def data(x: Any) -> Any:
-    """The data of a Value, of a nested list or array of them, or of a model's parameters: floats of that
-    shape.
+    """The data of a Value, a nested list or array of them, or a model's parameters: floats of that shape.
 
     >>> data([[Value(1.0), 2.0]])
     array([[1., 2.]])

@@ -28,22 +28,13 @@ def draw_dot(
 
     ``format`` is a format of Graphviz's, ``rankdir`` "LR" (left to right) or "TB" (top to bottom).
     ``root`` may also be a list of Values, or a model or a part of one, which is applied to ``inputs`` (zeros
-    named x0, x1, ... if it has neurons to count them by) and has its parameters named. With ``color_grads``
-    the larger a grad, by its logarithm between the smallest and the largest, the redder its box; a grad of 0
-    stays white.
+    named x0, x1, ... if it has neurons to count them by) and has its parameters named. With ``color_grads`` a
+    box is the redder, the larger the logarithm of its grad; a grad of 0 stays white.
 
     >>> from pygrad import Value
     >>> a = Value(2.0, label="a")
-    >>> print(draw_dot(a * a).source)  # doctest: +SKIP
-    digraph {
-        graph [rankdir=LR]
-        node [shape=record]
-        0 [label="{ a | data 2.0000 | grad 0.0000 }"]
-        1 [label="{ data 4.0000 | grad 0.0000 }"]
-        op1 [label="*" shape=oval]
-        op1 -> 1
-        0 -> op1
-    }
+    >>> draw_dot(a * a, format="png").render("square")  # doctest: +SKIP
+    'square.png'
 
     Raises TypeError where ``root`` is none of these, ValueError for another ``rankdir``, an unknown format or
     a graph of more than ``max_nodes`` values, and ImportError where the Python package graphviz is missing.

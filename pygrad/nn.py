@@ -104,8 +104,7 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """``nout`` neurons side by side; a layer of one gives a Value, not a list. Keywords are those of
-    `Neuron`."""
+    """``nout`` neurons side by side; a layer of one gives a Value, not a list. Keywords are `Neuron`'s."""
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
@@ -127,8 +126,7 @@ class Layer(Module):
 
 
 class MLP(Module):
-    """Layers of the sizes ``nouts`` on ``nin`` inputs; the last one is linear, the others as ``nonlin``
-    says."""
+    """Layers of the sizes ``nouts`` on ``nin`` inputs; the last is linear, the others as ``nonlin`` says."""
 
     def __init__(self, nin: int, nouts: Sequence[int], nonlin: bool | str | None = True) -> None:
         if not isinstance(nouts, Iterable):

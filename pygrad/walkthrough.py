@@ -28,7 +28,6 @@ _FORMULAS = {"a": "w1 - 1", "b": "a**2", "c": "w2 - 5", "d": "c**2", "s": "b + d
 _ROUNDS = 15
 _LOOPS_A_ROUND = 10
 
-
 #: Every named value of the walkthrough's expression.
 Expression = namedtuple("Expression", "w1 w2 a b c d s loss")
 
@@ -59,9 +58,8 @@ def train(
     Iteration 0: loss = 2.5000
     Iteration 1: loss = 2.0250
     """
-    w1 = Value(2.0)
-    w2 = Value(3.0)
-    params = [w1, w2]
+    params = [Value(2.0), Value(3.0)]
+    w1, w2 = params
     for i in range(iterations):
         loss = 0.5 * ((w1 - 1) ** 2 + (w2 - 5) ** 2)
         if show is not None:

@@ -77,11 +77,11 @@ def moons(points: int = 100, noise: float = 0.1) -> tuple[list[tuple[float, floa
 class Network:
     """2-16-16-1 with ReLU, neuron by neuron; trained on the hinge loss with weight decay."""
 
-    def __init__(self, kind: Callable[[float], Any], sizes: tuple[int, ...] = (2, 16, 16, 1)) -> None:
+    def __init__(self, kind: Callable[[float], Any]) -> None:
         draw = random.Random(42)
         self.layers = [
             [([kind(draw.uniform(-1.0, 1.0)) for _ in range(inputs)], kind(0.0)) for _ in range(outputs)]
-            for inputs, outputs in zip(sizes, sizes[1:])
+            for inputs, outputs in ((2, 16), (16, 16), (16, 1))
         ]
         self.parameters = [p for layer in self.layers for weights, bias in layer for p in (*weights, bias)]
         self.inputs, self.labels = moons()

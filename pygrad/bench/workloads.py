@@ -1,5 +1,4 @@
-"""What is measured: each workload with its measures, for classes like Value; other libraries' programs for
-the same are in `peers`."""
+"""What is measured, for classes like Value; other libraries' programs for the same are in `peers`."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ def _seed(contender: Contender, quick: bool) -> Result:
 
 
 def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], list[float]]:
-    """Seconds to record and to reverse an operation of `models.rows`; the last total and its derivatives in
-    the weights."""
+    """Seconds to record and to reverse an operation of `models.rows`; its total and the weights' grads."""
     times: dict[str, float] = {}
     root: Any = None
     for _ in range(repeats):

@@ -1,5 +1,4 @@
-"""Optimizers with torch's names, arguments, defaults and formulas. The update of all parameters is one call
-to C.
+"""Optimizers with torch's names, arguments, defaults and formulas. A step is one call to C.
 
 >>> from pygrad import Value
 >>> from pygrad.optim import SGD
@@ -127,8 +126,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum, Nesterov's or the plain one, and weight decay as a part of the
-    gradient.
+    """Gradient descent, with plain momentum or Nesterov's, and weight decay as a part of the gradient.
 
     Formulas: Sutskever et al., On the importance of initialization and momentum in deep learning (2013), in
     torch's variant, where the rate multiplies the whole velocity.
@@ -136,6 +134,7 @@ class SGD(Optimizer):
 
     options = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
     arrays = ("velocity",)
+    momentum: float
 
     def __init__(
         self,
@@ -150,8 +149,6 @@ class SGD(Optimizer):
     ) -> None:
         values = lr, momentum, dampening, weight_decay, nesterov, maximize
         super().__init__(params, **dict(zip(self.options, values)))
-
-    momentum: float
 
     def step(self) -> None:
         first = "velocity" not in self.state
@@ -169,6 +166,11 @@ class Adam(Optimizer):
     options = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
     arrays = ("mean", "square", "top")
     _decoupled = False
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    amsgrad: bool
+    maximize: bool
 
     def __init__(
         self,
@@ -183,12 +185,6 @@ class Adam(Optimizer):
     ) -> None:
         values = lr, betas, eps, weight_decay, amsgrad, maximize
         super().__init__(params, **dict(zip(self.options, values)))
-
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-    amsgrad: bool
-    maximize: bool
 
     def step(self) -> None:
         state = {name: self._array(name) for name in self.arrays if name != "top" or self.amsgrad}

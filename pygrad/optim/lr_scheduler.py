@@ -1,5 +1,4 @@
-"""Learning-rate schedules with torch's names and arguments. Call ``step()`` after each optimizer step or
-epoch.
+"""Learning-rate schedules with torch's names and arguments. Call ``step()`` after each step or epoch.
 
 >>> from pygrad import Value
 >>> from pygrad.optim import SGD
@@ -55,13 +54,11 @@ class Schedule:
         return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, where it is
-        something else."""
+        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, for others."""
         if not isinstance(state, Mapping) or not {"base_lr", "last_epoch"} <= state.keys():
             raise ValueError("a schedule's state has base_lr and last_epoch, as state_dict() returns them")
-        base_lr = required_number(state["base_lr"], "base_lr")
-        self.last_epoch = int(required_number(state["last_epoch"], "last_epoch"))
-        self.base_lr = base_lr
+        base_lr, last_epoch = (required_number(state[name], name) for name in ("base_lr", "last_epoch"))
+        self.base_lr, self.last_epoch = base_lr, int(last_epoch)
         self._apply()
 
 
@@ -83,8 +80,7 @@ class StepLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """From ``start_factor`` to ``end_factor`` times the rate, in ``total_iters`` equal steps; then
-    constant."""
+    """From ``start_factor`` to ``end_factor`` times the rate in ``total_iters`` steps, then constant."""
 
     def __init__(
         self,

@@ -80,8 +80,7 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, where it is
-        something else, or of other parameters."""
+        """Restore what `state_dict` gave. Anything else is a ValueError or TypeError, and changes nothing."""
         try:
             options, steps, given = dict(state["options"]), state["steps"], dict(state["state"])
         except (KeyError, TypeError, ValueError):

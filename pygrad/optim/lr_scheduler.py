@@ -54,7 +54,7 @@ class Schedule:
         return {"base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Go on from what `state_dict` returned. ValueError or TypeError, and no change, for others."""
+        """Restore what `state_dict` gave. Anything else is a ValueError or TypeError, and changes nothing."""
         if not isinstance(state, Mapping) or not {"base_lr", "last_epoch"} <= state.keys():
             raise ValueError("a schedule's state has base_lr and last_epoch, as state_dict() returns them")
         base_lr, last_epoch = (required_number(state[name], name) for name in ("base_lr", "last_epoch"))

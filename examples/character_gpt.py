@@ -108,9 +108,7 @@ def main() -> None:
         schedule.step()
         history.append(loss.data)
     tenth = max(1, len(history) // 10)
-    print(
-        f"loss: {sum(history[:tenth]) / tenth:.3f} at first, {sum(history[-tenth:]) / tenth:.3f} in the end"
-    )
+    print(f"loss: {sum(history[:tenth]) / tenth:.3f} at first, {sum(history[-tenth:]) / tenth:.3f} in the end")
 
     for _ in range(options.samples):
         token, past, text = end, [], ""

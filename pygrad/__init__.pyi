@@ -4,7 +4,7 @@ from pygrad import engine as engine
 from pygrad import losses as losses
 from pygrad import nn as nn
 from pygrad import optim as optim
-from pygrad._operations import *
+from pygrad._operations import *  # noqa: F403
 from pygrad._version import __version__ as __version__
 from pygrad.arrays import array as array
 from pygrad.arrays import data as data

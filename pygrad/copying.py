@@ -128,11 +128,15 @@ def _made(call: Any, state: Any) -> Value:
     return value
 
 
+def _class(value: Value) -> Any:
+    return type(value)
+
+
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
     """A copy of the whole graph below."""
     order, states = topological(self, memo), []
     for value in order:
-        if type(value).__deepcopy__ is not Value.__deepcopy__ and value is not self:
+        if _class(value).__deepcopy__ is not _deepcopy and value is not self:
             memo[id(value)] = value.__deepcopy__(memo)
         elif isinstance(reduced := _reduced(value), str):
             memo[id(value)] = value
@@ -186,6 +190,7 @@ def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
     return rebuild(*record)
 
 
-Value.__copy__, Value.__deepcopy__ = _copy, _deepcopy
-Value.__getstate__, Value.__setstate__ = _get_state, _set_state
-Value.__reduce__, Value.__reduce_ex__ = _reduce, _reduce_ex
+_value: Any = Value
+_value.__copy__, _value.__deepcopy__ = _copy, _deepcopy
+_value.__getstate__, _value.__setstate__ = _get_state, _set_state
+_value.__reduce__, _value.__reduce_ex__ = _reduce, _reduce_ex

@@ -45,9 +45,7 @@ def draw_dot(
     try:
         import graphviz
     except ImportError as error:
-        raise ImportError(
-            "drawing needs the Python package graphviz (the extra viz): pip install graphviz"
-        ) from error
+        raise ImportError("drawing needs the Python package graphviz (the extra viz): pip install graphviz") from error
 
     operands = _operands(roots, labels, max_nodes)
     colors = _colors(operands) if color_grads else {}
@@ -88,9 +86,7 @@ def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any]
             parts = [part for x in vars(neuron).values() for part in (x if isinstance(x, list) else [x])]
             neuron = next((part for part in parts if isinstance(part, Module)), None)
             if neuron is None:
-                raise TypeError(
-                    f"{who} can't tell how many inputs {type(root).__name__} takes: give it inputs"
-                )
+                raise TypeError(f"{who} can't tell how many inputs {type(root).__name__} takes: give it inputs")
         inputs = [Value(0.0, label=f"x{i}") for i in range(len(neuron.w))]
     outputs = model(inputs)
     labels = {parameter: name for name, parameter in model.named_parameters()}

@@ -103,9 +103,7 @@ def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
     return _transformed(f, argnum, each)
 
 
-def check_gradients(
-    f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-7
-) -> float:
+def check_gradients(f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-7) -> float:
     """Compare f's gradient at x with central differences. Returns the largest difference found.
 
     Each number in x is moved by ``step * max(1, abs(number))`` to both sides. AssertionError, with a line for

@@ -113,9 +113,7 @@ class Layer(Module):
         try:
             x = [xi if isinstance(xi, Value) else Value(xi) for xi in x]  # once, not for each neuron
         except TypeError as error:
-            raise TypeError(
-                f"a model takes one example, not a batch: [model(x) for x in X] ({error})"
-            ) from None
+            raise TypeError(f"a model takes one example, not a batch: [model(x) for x in X] ({error})") from None
         if self.neurons and len(x) != len(self.neurons[0].w):
             raise ValueError(f"a layer of {len(self.neurons[0].w)} inputs was given {len(x)}")
         out = [neuron(x) for neuron in self.neurons]

@@ -189,9 +189,7 @@ class LeanValue:
 
     __slots__ = ("_children", "_slopes", "data", "grad")
 
-    def __init__(
-        self, data: float, _children: tuple[LeanValue, ...] = (), _slopes: tuple[float, ...] = ()
-    ) -> None:
+    def __init__(self, data: float, _children: tuple[LeanValue, ...] = (), _slopes: tuple[float, ...] = ()) -> None:
         self.data = data
         self.grad = 0.0
         self._children = _children

@@ -47,9 +47,7 @@ def test_the_one_line(copy):
         environment["PYGRAD_NO_NATIVE"] = "1"
 
     def python(*arguments):
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

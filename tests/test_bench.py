@@ -32,17 +32,14 @@ def figures_of(workload, *contenders, quick=True):
 
 def a_workload(rounds, **others):
     """One whose contenders' `kind` is the list of their results."""
-    return Workload(
-        "w", "a workload", "a unit", "base", rounds, lambda c, quick: iter(c.kind).__next__, **others
-    )
+    return Workload("w", "a workload", "a unit", "base", rounds, lambda c, quick: iter(c.kind).__next__, **others)
 
 
 def test_median_middle_half_and_ratio(monkeypatch):
     monkeypatch.setattr(measure, "COMPILES", False)
     times = [[100.0, 4.0, 1.0, 3.0, 2.0, 9.0], [100.0, 2.0, 2.0, 2.0, 2.0, 2.0]]
     slow, base = (
-        Contender(name, "", [Result({"t": t}, [1.0]) for t in ts])
-        for name, ts in zip(("slow", "base"), times)
+        Contender(name, "", [Result({"t": t}, [1.0]) for t in ts]) for name, ts in zip(("slow", "base"), times)
     )
     first, second = figures_of(a_workload(5), slow, base, quick=False)
     assert (first.contender, first.median, first.low, first.high, first.ratio) == ("slow", 3.0, 2.0, 4.0, 1.5)
@@ -99,7 +96,5 @@ def test_the_command(tmp_path):
 def test_bad_arguments(arguments, complaint):
     if "--plot" in arguments:
         pytest.importorskip("matplotlib")
-    done = subprocess.run(
-        [sys.executable, "-m", "pygrad", "bench", *arguments], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "pygrad", "bench", *arguments], capture_output=True, text=True)
     assert done.returncode == 1 and complaint in done.stderr

@@ -92,9 +92,7 @@ def test_numbers_of_other_types_and_deletion(name):
     assert getattr(v, name) == 0.25
 
 
-@pytest.mark.parametrize(
-    "make", [lambda ps: SGD(ps, lr=0.1, momentum=0.9), lambda ps: Adam(ps, amsgrad=True)]
-)
+@pytest.mark.parametrize("make", [lambda ps: SGD(ps, lr=0.1, momentum=0.9), lambda ps: Adam(ps, amsgrad=True)])
 def test_parameters_that_change_under_an_optimizer(make, no_leak):
     parameters = [Value(1.0), Value(2.0)]
     optimizer = make(list(parameters))

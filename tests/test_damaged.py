@@ -134,9 +134,7 @@ def test_rebuild_and_restore_with_any_arguments(seed, no_leak):
     pick, done = random.Random(seed), 0
     for _ in range(1000):
         name = pick.choice([*OPS, *OPS, "none", anything(pick)])
-        done += made(
-            rebuild, name, *fitting(pick), pick.choice([None, None, Value, type("Sub", (Value,), {}), int])
-        )
+        done += made(rebuild, name, *fitting(pick), pick.choice([None, None, Value, type("Sub", (Value,), {}), int]))
         code = pick.choice([*range(len(OPS)), -1, len(OPS), 255, 256, 9999, 2**31, 2**64, anything(pick)])
         done += made(core.restore, code, *fitting(pick))
     assert done > 100

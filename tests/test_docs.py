@@ -60,9 +60,7 @@ def test_all_that_is_public_has_one():
             bare += [f"{module.__name__}.{name}"] if not thing.__doc__ else []
             for member, value in vars(thing).items() if inspect.isclass(thing) else ():
                 public = not member.startswith("_") and inspect.isroutine(value)
-                inherited = any(
-                    getattr(getattr(base, member, None), "__doc__", None) for base in thing.__mro__
-                )
+                inherited = any(getattr(getattr(base, member, None), "__doc__", None) for base in thing.__mro__)
                 if public and not inherited:
                     bare.append(f"{module.__name__}.{name}.{member}")
     assert bare == []

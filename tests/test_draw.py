@@ -228,9 +228,7 @@ def test_colours_by_the_size_of_the_gradient(draw_dot):
     assert "fillcolor" not in draw_dot(out, color_grads=True).source  # all grads are 0
     out.backward()
     lines = draw_dot(out, color_grads=True).source.splitlines()
-    shade = {
-        name: next(line for line in lines if f"{{ {name} |" in line).split("fillcolor=")[1] for name in "ab"
-    }
+    shade = {name: next(line for line in lines if f"{{ {name} |" in line).split("fillcolor=")[1] for name in "ab"}
     assert shade["b"].startswith('"0.0 0.700') and shade["a"].startswith('"0.0 0.100')
 
 
@@ -245,9 +243,7 @@ def test_print_graph(capsys):
         pygrad.print_graph(1.0)
 
 
-@pytest.mark.parametrize(
-    "encoding, tree", [("utf-8", "├─└"), ("cp437", "├─└"), ("cp1252", "|-`"), ("ascii", "|-`")]
-)
+@pytest.mark.parametrize("encoding, tree", [("utf-8", "├─└"), ("cp437", "├─└"), ("cp1252", "|-`"), ("ascii", "|-`")])
 def test_print_graph_to_any_encoding(encoding, tree):
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
     a, b = pygrad.Value(2.0, label="a"), pygrad.Value(-3.0, label="größe ∂\\'")

@@ -45,9 +45,7 @@ def test_custom_operations_agree_with_the_exact_gradients(run_example):
 
 
 def test_pendulum(run_example):
-    fitted, true = re.search(
-        r"fitted length (\S+) m, true length (\S+) m", run_example("pendulum.py")
-    ).groups()
+    fitted, true = re.search(r"fitted length (\S+) m, true length (\S+) m", run_example("pendulum.py")).groups()
     assert abs(float(fitted) - float(true)) < 0.01
 
 

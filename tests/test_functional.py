@@ -69,9 +69,7 @@ def test_without_numpy(run_python):
 TRANSFORMS = [grad, value_and_grad, jacobian, lambda f: lambda x: check_gradients(f, x)]
 
 
-@pytest.mark.parametrize(
-    "transform", TRANSFORMS, ids=["grad", "value_and_grad", "jacobian", "check_gradients"]
-)
+@pytest.mark.parametrize("transform", TRANSFORMS, ids=["grad", "value_and_grad", "jacobian", "check_gradients"])
 def test_every_grad_stays_as_it_was(transform, no_leak):
     w, unused = Value(2.0), Value(5.0)
     inner = w * w + unused  # a graph that f finds, with grads in it
@@ -151,9 +149,7 @@ def test_closures_run(no_leak):
 def test_no_argument_to_differentiate_in():
     for transform in (grad, value_and_grad, jacobian):
         for argnum in (3, -2):
-            with pytest.raises(
-                TypeError, match=f"^there is no argument {argnum} to differentiate in: 1 were given$"
-            ):
+            with pytest.raises(TypeError, match=f"^there is no argument {argnum} to differentiate in: 1 were given$"):
                 transform(lambda x: x, argnum=argnum)(1.0)
         for argnum in ("x", 1.0, None, (0, 1)):
             with pytest.raises(TypeError, match=r"^argnum must be an integer, not "):

@@ -105,9 +105,7 @@ for burst in range(400):
 }
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="elsewhere dead objects live until a collection"
-)
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere dead objects live until a collection")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_room_stays_within_its_bound(name, run_python):
     output = run_python(PROLOGUE + PROGRAMS[name] + EPILOGUE)

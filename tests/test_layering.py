@@ -130,9 +130,7 @@ def test_modules_import_in_no_circle():
 
 def test_a_wrong_import_is_found():
     wrong = "def f():\n    from pygrad.nn import Module\n"
-    assert list(wrong_imports({"_backends.interface": wrong})) == [
-        "pygrad._backends.interface imports pygrad.nn"
-    ]
+    assert list(wrong_imports({"_backends.interface": wrong})) == ["pygrad._backends.interface imports pygrad.nn"]
     wrong = "from pygrad import _native\n"
     assert list(wrong_imports({"losses": wrong})) == ["pygrad.losses calls C"]
     assert list(wrong_imports({"value": "import pygrad\n"})) == ["pygrad.value imports pygrad.pygrad"]
@@ -157,9 +155,7 @@ def stem(name):
 
 
 def without_comments(text):
-    return re.sub(
-        r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', lambda m: " " if m[0][0] == "/" else m[0], text, flags=re.S
-    )
+    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', lambda m: " " if m[0][0] == "/" else m[0], text, flags=re.S)
 
 
 def defined(text):

@@ -216,9 +216,7 @@ def test_other_parameters_after_a_step(case, change):
     optimizer.step()
     optimizer.params = change(params)
     before = [p.data for p in optimizer.params], optimizer.state_dict()
-    with pytest.raises(
-        ValueError, match=rf"make a new optimizer for those, {kind.__name__}\(params, \.\.\.\)"
-    ):
+    with pytest.raises(ValueError, match=rf"make a new optimizer for those, {kind.__name__}\(params, \.\.\.\)"):
         optimizer.step()
     assert ([p.data for p in optimizer.params], optimizer.state_dict()) == before
     optimizer.params = params

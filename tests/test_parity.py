@@ -223,9 +223,7 @@ USES_OF_MISUSE = {
     "state": [
         lambda p, v: p.core.sgd([v], bytearray(4), (0.1, 0.9, 0.0, 0.0, False, False), True),
         lambda p, v: p.core.adam([v], None, None, None, (0.1, 0.9, 0.99, 1e-8, 0.0, False, False), 1.0),
-        lambda p, v: p.core.adam(
-            [v], bytearray(8), bytearray(16), None, (0.1, 0.9, 0.9, 1e-8, 0.0, 0, 0), 1.0
-        ),
+        lambda p, v: p.core.adam([v], bytearray(8), bytearray(16), None, (0.1, 0.9, 0.9, 1e-8, 0.0, 0, 0), 1.0),
         lambda p, v: p.core.sgd([1.0], None, (0.1, 0.0, 0.0, 0.0, False, False), True),
         lambda p, v: (p.core.sgd([v], None, (0.1, 0.0, 0.0, 1.0, False, False), True), v.data),
         lambda p, v: p.core.restore(OPS["add"].code, 1.0, 0.0, (v,)),

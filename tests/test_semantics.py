@@ -2,7 +2,6 @@
 
 import gc
 import math
-import sys
 import weakref
 
 import pytest
@@ -63,9 +62,7 @@ def test_prev_holds_the_very_objects():
 
 def test_prev_finds_objects_made_before_the_first_look(run_python):
     assert (
-        run_python(
-            "from pygrad import Value; a = Value(1.0); b = a + 2.0; c = b * a; print(c._prev == {a, b})"
-        )
+        run_python("from pygrad import Value; a = Value(1.0); b = a + 2.0; c = b * a; print(c._prev == {a, b})")
         == "True\n"
     )
 

@@ -35,9 +35,7 @@ def stub(name):
     """The functions and classes of a stub, and what it re-exports, by name."""
     body = ast.parse((PACKAGE / name).read_text(encoding="utf-8")).body
     named = {node.name: node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    return named | {
-        name.asname: node for node in body if isinstance(node, ast.ImportFrom) for name in node.names
-    }
+    return named | {name.asname: node for node in body if isinstance(node, ast.ImportFrom) for name in node.names}
 
 
 def parameters(node):

@@ -191,9 +191,7 @@ def _initializer(backend: Any) -> Callable[..., None]:
             partials = _checked_partials(_op, len(operands))
         check_operands(operands, Value, "_children")
         op = backend.OPS["custom" if operands else "leaf"].code
-        backend.fill(
-            self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None
-        )
+        backend.fill(self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None)
         if label:
             self.label = label
 
@@ -293,9 +291,7 @@ def equip(backend: Any) -> None:
             **(backend.node_attributes(value, False) or {}),
             **(backend.object_attributes(value, False) or {}),
         }
-        return NodeInfo(
-            op, decoded(symbol), exponent, partials, backend.closure(value) is not None, attributes
-        )
+        return NodeInfo(op, decoded(symbol), exponent, partials, backend.closure(value) is not None, attributes)
 
     Value.__doc__ = DOCS["Value"]
     Value.__repr__ = represent

@@ -38,9 +38,7 @@ def _docstrings() -> dict[str, str]:
         if op.name in functions:
             texts[op.name] = f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}"
         if op.method == op.name:
-            texts[f"Value.{op.name}"] = (
-                f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"
-            )
+            texts[f"Value.{op.name}"] = f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"
     return texts
 
 

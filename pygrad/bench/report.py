@@ -89,9 +89,7 @@ def show(figures: list[Figure]) -> None:
 def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -> None:
     records = [
         {
-            **{
-                name: None if value != value else value for name, value in f._asdict().items()
-            },  # nan is no JSON
+            **{name: None if value != value else value for name, value in f._asdict().items()},  # nan is no JSON
             "workload": f.workload.name,
             "unit": "bytes" if f.measure == "bytes" else "seconds",
             "for": f.workload.unit,

@@ -94,9 +94,7 @@ class Optimizer:
         arrays = {name: array("d", list(numbers)) for name, numbers in given.items()}
         for name, numbers in arrays.items():
             if len(numbers) != len(self.params):
-                raise ValueError(
-                    f"the state {name!r} is of {len(numbers)} parameters, not of {len(self.params)}"
-                )
+                raise ValueError(f"the state {name!r} is of {len(numbers)} parameters, not of {len(self.params)}")
         vars(self).update(options, steps=steps, state=arrays)
 
     def __repr__(self) -> str:

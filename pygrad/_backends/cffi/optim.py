@@ -38,9 +38,7 @@ def sgd(values: Sequence[Value], velocity: Any, options: tuple[Any, ...], first:
     lib.pg_sgd(arena, len(nodes), nodes, ffi.new("pg_sgd_options *", options), state, first)
 
 
-def adam(
-    values: Sequence[Value], mean: Any, square: Any, top: Any, options: tuple[Any, ...], step: float
-) -> None:
+def adam(values: Sequence[Value], mean: Any, square: Any, top: Any, options: tuple[Any, ...], step: float) -> None:
     nodes = _nodes(values)
     states = [_state(array, len(nodes)) for array in (mean, square, top)]
     if ffi.NULL in states[:2]:

@@ -107,9 +107,7 @@ def object_of(node: int) -> Any:
     return value
 
 
-def finish(
-    result: int, call: Callable[..., int], arguments: tuple[Any, ...], operands: Iterable[Any]
-) -> Value:
+def finish(result: int, call: Callable[..., int], arguments: tuple[Any, ...], operands: Iterable[Any]) -> Value:
     """A result that is not simply a node: an error, a full arena, or one whose operands must be held."""
     if result < 0:
         result = store.record(call, *arguments)  # raises, or makes room

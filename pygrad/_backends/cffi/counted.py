@@ -57,10 +57,14 @@ def adopt(value: Any, node: int) -> None:
 def release_dead(arena: Any, check_each: bool = False) -> None:
     """Give the references of the dead objects back.
 
-    The two steps run in one call of C code: so neither an interrupt nor another thread comes between them.
+    The steps run in one call of C code, so no interrupt comes between them. What a collection finds dead meanwhile is
+    put on the list after it was emptied: between the first two steps nothing is allocated that could start one.
     """
-    release = map(lib.pg_release, (arena,), map(len, (pending_releases,)), (pending_releases,))
-    next(zip(release, map(list.clear, (pending_releases,))))
+    dead: list[int] = []
+    take = map(dead.extend, (pending_releases,))
+    empty = map(list.clear, (pending_releases,))
+    release = map(lib.pg_release, (arena,), map(len, (dead,)), (dead,))
+    next(zip(take, empty, release))
 
 
 def collect() -> None:
@@ -72,10 +76,6 @@ def living(kind: type) -> list[Any]:
 
     gc.get_objects() is no way to them: a tuple that it finds while another thread fills it can't be finished.
     """
-    if not gc.get_freeze_count():
-        return [thing for thing in gc.get_referrers(kind) if type(thing) is kind]
-    gc.unfreeze()  # what is frozen isn't found
-    try:
-        return [thing for thing in gc.get_referrers(kind) if type(thing) is kind]
-    finally:
-        gc.freeze()
+    if gc.get_freeze_count():
+        gc.unfreeze()  # what is frozen isn't found; frozen again, what became garbage since would never be collected
+    return [thing for thing in gc.get_referrers(kind) if type(thing) is kind]

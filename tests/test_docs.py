@@ -18,7 +18,7 @@ PACKAGE = Path(pygrad.__file__).parent
 MODULES = sorted(
     ".".join(("pygrad", *path.relative_to(PACKAGE).with_suffix("").parts)).replace(".__init__", "")
     for path in PACKAGE.rglob("*.py")
-    if path.stem != "__main__" and not {"peers"} & set(path.parts)
+    if path.stem != "__main__"
 )
 TOP = Path(__file__).resolve().parent.parent
 README, CONTRIBUTING = TOP / "README.md", TOP / "CONTRIBUTING.md"

@@ -260,8 +260,11 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+/* Twice, as CPython 3.9 drops the first; the text itself is in docs.py. */
+#define SIGNATURE "Value(data, _children=(), _op='', label='')\n--\n\n"
+
 static PyType_Slot own_slots[] = {
-    {Py_tp_doc, (void *)"Value(data, _children=(), _op='', label='')\n--\n\n"},     /* the rest is in docs.py */
+    {Py_tp_doc, (void *)(SIGNATURE SIGNATURE)},
     {Py_tp_new, value_new},
     {Py_tp_init, value_init},
     {Py_tp_dealloc, py_value_dealloc},

@@ -228,7 +228,7 @@ def _restorer(backend: Any) -> Callable[..., Any]:
 
 
 def _checked_partials(gradients: Iterable[Any], count: int) -> tuple[float, ...]:
-    partials = tuple(required_number(gradient, "a local gradient") for gradient in gradients)
+    partials = tuple([required_number(gradient, "a local gradient") for gradient in gradients])
     if len(partials) != count:
         raise ValueError(f"{count} children need {count} local gradients, not {len(partials)}")
     return partials

@@ -1,4 +1,4 @@
-"""Runs the tests once on each backend that the installed pygrad has.
+"""Runs the tests once on each backend that the installed pygrad has, side by side.
 
 ``python tests/run_on_backends.py [--expect native,cffi] [--only native] [pytest's arguments]``; with ``--expect`` it
 fails where other backends are there, with ``--only`` it runs on that one. Without a test's file among the arguments it
@@ -27,13 +27,22 @@ def main() -> int:
         print(f"pygrad has the backends {', '.join(backends) or 'none'}; expected: {options.expect}")
         return 1
     named = any((TESTS / argument.split("::")[0]).is_file() for argument in arguments)
-    outcomes = {}
+    command = [sys.executable, "-m", "pytest", *([] if named else [str(TESTS)]), *arguments]
+    runs = {}
     for backend in [options.only] if options.only else backends:
-        outcomes[backend] = subprocess.run(
-            [sys.executable, "-m", "pytest", *([] if named else [str(TESTS)]), *arguments],
+        # The first run's output is shown as it comes, a second one's after it.
+        runs[backend] = subprocess.Popen(
+            command,
             cwd=TESTS,
             env={**os.environ, "PYGRAD_BACKEND": backend},
-        ).returncode
+            stdout=subprocess.PIPE if runs else None,
+        )
+    outcomes = {}
+    for backend, run in runs.items():
+        output, _ = run.communicate()
+        sys.stdout.buffer.write(output or b"")
+        sys.stdout.flush()
+        outcomes[backend] = run.returncode
     print("backends tested:", ", ".join(f"{b}: {'FAILED' if s else 'passed'}" for b, s in outcomes.items()))
     return 1 if any(outcomes.values()) or not outcomes else 0
 

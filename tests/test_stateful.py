@@ -107,8 +107,10 @@ class Lives(RuleBasedStateMachine):
             try:
                 v._backward = again
             except RuntimeError:
-                assert self.used(value)
-                return
+                settled()  # a dropped result that is part of a cycle lives until it is collected
+                if self.used(value):
+                    return
+                v._backward = again
         model.counted = True
 
     def used(self, value):

@@ -54,6 +54,8 @@ static int operands_status(const pg_arena *arena, int op, size_t count, const pg
     case PG_SCALAR: fits = count == 1; break;
     case PG_BINARY: fits = count == 2; break;
     case PG_PAIRED: fits = count % 2 == 0; break;
+    case PG_TERNARY: fits = count == 3; break;
+    case PG_INDEXED: fits = count > 0; break;
     }
     return fits && count <= UINT32_MAX ? nodes_status(arena, count, operands) : PG_BAD_COUNT;
 }
@@ -119,7 +121,7 @@ pg_result pg_scalar(pg_arena *arena, int op, pg_node x, double exponent, int exp
 
 pg_result pg_nary(pg_arena *arena, int op, size_t count, const pg_node *operands)
 {
-    if (kind_of(op) != PG_NARY && kind_of(op) != PG_PAIRED) return PG_BAD_OP;
+    if (kind_of(op) < PG_NARY || kind_of(op) == PG_CUSTOM) return PG_BAD_OP;
     PG_CHECKED_CALL(pg_result, operands_status(arena, op, count, operands),
                     pgi_record_nary(arena, op, count, operands));
 }

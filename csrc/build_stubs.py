@@ -20,6 +20,8 @@ FUNCTIONS = {
     "UNARY": "def {}(x: Value | Number, /) -> Value: ...",
     "BINARY": "def {}(x: Value | Number, y: Value | Number, /) -> Value: ...",
     "NARY": "def {}(values: Iterable[Value | Number], /) -> Value: ...",
+    "TERNARY": "def {}(condition: Value | Number, a: Value | Number, b: Value | Number, /) -> Value: ...",
+    "INDEXED": "def {}(values: Iterable[Value | Number], index: Value | Number, /) -> Value: ...",
     "PAIRED": "def {}(x: Iterable[Value | Number], y: Iterable[Value | Number], /) -> Value: ...",
 }
 METHODS = {

@@ -39,6 +39,8 @@ static inline double pgm_min(double x, double y) { return isnan(x) || x < y ? x 
 
 static inline double pgm_max(double x, double y) { return isnan(x) || x > y ? x : y; }
 
+static inline double pgm_greater(double x, double y) { return x > y ? 1.0 : x <= y ? 0.0 : NAN; }
+
 /* The part of the gradient that goes to the smaller operand x: all, none, or half at a tie. */
 static inline double pgm_share(double x, double y) { return x < y ? 1.0 : x > y ? 0.0 : 0.5; }
 
@@ -60,6 +62,9 @@ static inline double pgm_softplus(double x)
 
 static inline double pgm_tanh_dx(double x)    /* 1 - tanh(x)^2 = 4 sigmoid'(2 x) */
 { return 4.0 * pgm_sigmoid_dx(2.0 * x); }
+
+/* The end of logsumexp, from the largest exponent and the sum of exp(each - largest). */
+static inline double pgm_finish_logsumexp(double top, double total) { return isfinite(top) ? top + log(total) : top; }
 
 static inline double pgm_erf_dx(double x)     /* 2 / sqrt(pi) * exp(-x^2) */
 {

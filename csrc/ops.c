@@ -3,13 +3,45 @@
 
 #define PG_DOC(formula, symbol) "``" formula "``, recorded as one node '" symbol "'."
 
+/* The partials as text. */
+#define PG_WORD0(number) #number
+#define PG_WORD1(op, x) #op "(" x ")"
+#define PG_WORD2(op, x, y) #op "(" x ", " y ")"
+#define PG_WORD3(op, x, y, w) #op "(" x ", " y ", " w ")"
+#define x "x"
+#define y "y"
+#define w "w"
+#define z "z"
+#define n "n"
+#define i "i"
+#define PG_ROW(kind, name, special, symbol, formula, ...) \
+    {#name, special, symbol, formula, PG_DOC(formula, symbol), {__VA_ARGS__}, kind},
+#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
+    PG_ROW(PG_UNARY, name, special, symbol, formula, dx, "", "")
+#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
+    PG_ROW(PG_BINARY, name, special, symbol, formula, dx, dy, "")
+#define PG_OP_SCALAR(name, special, symbol, formula, forward, dx, error) \
+    PG_ROW(PG_SCALAR, name, special, symbol, formula, dx, "", "")
+#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
+    PG_ROW(PG_NARY, name, special, symbol, formula, dx, "", "")
+#define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
+    PG_ROW(PG_PAIRED, name, special, symbol, formula, dx, dy, "")
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
+    PG_ROW(PG_TERNARY, name, special, symbol, formula, "", dy, dw)
+#define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
+    PG_ROW(PG_INDEXED, name, special, symbol, formula, dx, "", "")
+
 static const pg_op_info table[PG_OP_COUNT] = {
-    {"leaf", NULL, "", "", "", PG_LEAF},
-    {"custom", NULL, "", "", "", PG_CUSTOM},
-#define PG_OP_ANY(kind, name, special, symbol, formula) \
-    {#name, special, symbol, formula, PG_DOC(formula, symbol), kind},
+    {"leaf", NULL, "", "", "", {"", "", ""}, PG_LEAF},
+    {"custom", NULL, "", "", "", {"", "", ""}, PG_CUSTOM},
 #include "ops.def"
 };
+#undef x
+#undef y
+#undef w
+#undef z
+#undef n
+#undef i
 
 const pg_op_info *pg_op(int op) { return op >= 0 && op < PG_OP_COUNT ? &table[op] : NULL; }
 
@@ -28,6 +60,7 @@ static const struct {
     [-PG_BAD_COUNT] = {"ValueError", "the operation takes another number of operands"},
     [-PG_BAD_NODE] = {"ValueError", "an operand is no node in use"},
     [-PG_HAS_RESULTS] = {"RuntimeError", "set _backward before the value is used"},
+    [-PG_INDEX] = {"IndexError", "take needs a whole number within the list"},
 };
 
 static int is_error(int status) { return status < 0 && status > -(int)(sizeof statuses / sizeof *statuses); }

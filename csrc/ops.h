@@ -6,13 +6,22 @@
 #include "compiler.h"
 #include "opmath.h"
 #include "pygrad.h"
+#include "words.h"
 
 enum {
     PG_OP_leaf,
     PG_OP_custom,
 #define PG_OP_ANY(kind, name, special, symbol, formula) PG_OP_##name,
 #include "ops.def"
-    PG_OP_COUNT
+    PG_OP_COUNT,
+    /* In programs alone: a number of the program, an input, and the helpers. */
+    PG_OP_number = PG_OP_COUNT,
+    PG_OP_input,
+#define PG_OP_HELPER1(name, ...) PG_OP_##name,
+#define PG_OP_HELPER2 PG_OP_HELPER1
+#define PG_OP_HELPER3 PG_OP_HELPER1
+#include "ops.def"
+    PG_OP_ALL
 };
 
 static inline int pgm_overflow(double x, double z) { return isinf(z) && !isinf(x) ? PG_OVERFLOW : PG_OK; }
@@ -24,6 +33,8 @@ static inline int pgm_pow_error(double x, double y, double z)
     if (!isfinite(x) || !isfinite(y)) return PG_OK;
     return x < 0.0 && y != floor(y) ? PG_COMPLEX : PG_OVERFLOW;
 }
+
+static inline int pgm_index_error(double x, double n) { return x >= -n && x < n && x == floor(x) ? PG_OK : PG_INDEX; }
 
 /* n-ary: operands are indices into data; `y` is the second list of a paired operation. */
 static inline double pgm_sum(const double *data, size_t n, const pg_node *x)
@@ -40,9 +51,8 @@ static inline double pgm_logsumexp(const double *data, size_t n, const pg_node *
 {
     double top = -INFINITY, total = 0.0;
     for (size_t i = 0; i < n; i++) top = pgm_max(data[x[i]], top);
-    if (!isfinite(top)) return top;
-    for (size_t i = 0; i < n; i++) total += exp(data[x[i]] - top);
-    return top + log(total);
+    for (size_t i = 0; i < n && isfinite(top); i++) total += exp(data[x[i]] - top);
+    return pgm_finish_logsumexp(top, total);
 }
 
 static inline double pgm_dot(const double *data, size_t n, const pg_node *x, const pg_node *y)
@@ -51,6 +61,22 @@ static inline double pgm_dot(const double *data, size_t n, const pg_node *x, con
     for (size_t i = 0; i < n; i++) total += data[x[i]] * data[y[i]];
     return total;
 }
+
+static inline double pgm_take(const double *data, size_t n, const pg_node *x, double index)
+{ return data[x[(size_t)(index < 0.0 ? index + (double)n : index)]]; }
+
+/* pgi_value_mul(x, y), and so on: the values of operations of up to three operands. */
+#define PG_OP_UNARY(name, special, symbol, formula, forward, ...) PG_OP_HELPER1(name, forward, )
+#define PG_OP_BINARY(name, special, symbol, formula, forward, ...) PG_OP_HELPER2(name, forward, )
+#define PG_OP_SCALAR PG_OP_BINARY
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, ...) PG_OP_HELPER3(name, forward, )
+#define PG_OP_HELPER1(name, forward, ...) \
+    PG_INLINE double pgi_value_##name(double x) { return forward; }
+#define PG_OP_HELPER2(name, forward, ...) \
+    PG_INLINE double pgi_value_##name(double x, double y) { return forward; }
+#define PG_OP_HELPER3(name, forward, ...) \
+    PG_INLINE double pgi_value_##name(double x, double y, double w) { return forward; }
+#include "ops.def"
 
 /* Forward values. Called with a constant op these fold to the one expression. */
 PG_INLINE int pgi_forward_unary(int op, double x, double *result)

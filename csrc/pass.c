@@ -2,33 +2,58 @@
  * reverse topological order: nothing is sorted, and only reached nodes cost. */
 #include "pass.h"
 
+/* ops.def's partials as arithmetic. */
+#define PG_WORD0(number) number
+#define PG_WORD1(op, x) pgi_value_##op(x)
+#define PG_WORD2(op, x, y) pgi_value_##op(x, y)
+#define PG_WORD3(op, x, y, w) pgi_value_##op(x, y, w)
+
 /* -- one node's chain rule, from the op table ------------------------------------------------------ */
 
 static PG_NOINLINE void reverse_edges(int op, double *data, double *grad, pg_node node, const pg_edges *edges)
 {
     const double g = grad[node], z = data[node];
     const pg_node *first = edges->operand;
-    size_t n = edges->count;
+    const size_t count = edges->count;
     (void)z;
     switch (op) {
     case PG_OP_custom:
-        for (size_t i = 0; edges->partials && i < n; i++) grad[first[i]] += g * edges->partials[i];
+        for (size_t k = 0; edges->partials && k < count; k++) grad[first[k]] += g * edges->partials[k];
         break;
 #define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: \
-        for (size_t i = 0; i < n; i++) { \
-            const double x = data[first[i]]; \
+    case PG_OP_##name: { \
+        const double n = (double)count; \
+        (void)n; \
+        for (size_t k = 0; k < count; k++) { \
+            const double x = data[first[k]]; \
             (void)x; \
-            grad[first[i]] += g * (dx); \
+            grad[first[k]] += g * (dx); \
         } \
-        break;
+        break; \
+    }
 #define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
     case PG_OP_##name: { \
-        const pg_node *second = first + (n /= 2); \
-        for (size_t i = 0; i < n; i++) { \
-            const double x = data[first[i]], y = data[second[i]]; \
-            grad[first[i]] += g * (dx); \
-            grad[second[i]] += g * (dy); \
+        const pg_node *second = first + count / 2; \
+        for (size_t k = 0; k < count / 2; k++) { \
+            const double x = data[first[k]], y = data[second[k]]; \
+            grad[first[k]] += g * (dx); \
+            grad[second[k]] += g * (dy); \
+        } \
+        break; \
+    }
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
+    case PG_OP_##name: { \
+        const double x = data[first[0]]; \
+        grad[first[1]] += GATE(g, dy); \
+        grad[first[2]] += GATE(g, dw); \
+        break; \
+    }
+#define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: { \
+        const double y = data[first[count - 1]], n = (double)(count - 1); \
+        for (size_t k = 0; k < count - 1; k++) { \
+            const double i = (double)k; \
+            grad[first[k]] += GATE(g, dx); \
         } \
         break; \
     }

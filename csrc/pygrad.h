@@ -33,7 +33,8 @@ enum pg_status {
     PG_BAD_OP = -9,         /* no such operation, or one of another kind */
     PG_BAD_COUNT = -10,     /* not as many operands as the operation takes */
     PG_BAD_NODE = -11,      /* an operand that is no node in use */
-    PG_HAS_RESULTS = -12    /* too late: results were recorded already */
+    PG_HAS_RESULTS = -12,   /* too late: results were recorded already */
+    PG_INDEX = -13          /* take: no whole number within the list */
 };
 
 /* How an operation takes its operands. */
@@ -44,6 +45,8 @@ enum pg_kind {
     PG_SCALAR,              /* one operand and a plain number, the exponent of x ** 3 */
     PG_NARY,
     PG_PAIRED,              /* two lists of equal length, such as dot */
+    PG_TERNARY,             /* where(x, y, w) */
+    PG_INDEXED,             /* a list, and then what says which of it */
     PG_CUSTOM               /* the caller gave the value and, perhaps, the local gradients */
 };
 
@@ -53,6 +56,7 @@ typedef struct pg_op_info {
     const char *symbol;     /* what `_op` shows: "+" */
     const char *formula;    /* the definition, as a Python expression in x and y */
     const char *doc;        /* one line for Python's docstrings */
+    const char *partials[3];    /* in each operand, or in those of each list, in ops.def's words; "" for none */
     int kind;
 } pg_op_info;
 
@@ -90,7 +94,7 @@ pg_result pg_binary(pg_arena *arena, int op, pg_node x, pg_node y);
 pg_result pg_binary_right(pg_arena *arena, int op, pg_node x, double y);    /* x op constant */
 pg_result pg_binary_left(pg_arena *arena, int op, double x, pg_node y);     /* constant op y */
 pg_result pg_scalar(pg_arena *arena, int op, pg_node x, double exponent, int exponent_is_int);
-/* count operands; for PG_PAIRED all of the first list, then all of the second. */
+/* count operands; for PG_PAIRED all of the first list, then all of the second; PG_TERNARY and PG_INDEXED too. */
 pg_result pg_nary(pg_arena *arena, int op, size_t count, const pg_node *operands);
 /* partials: count local gradients, or NULL for an external step, which the host runs. symbol may be NULL. */
 pg_result pg_custom(pg_arena *arena, double data, size_t count, const pg_node *operands, const double *partials,

@@ -3,22 +3,31 @@
 
 static int forward_nary(const double *data, int op, size_t count, const pg_node *x, double *result)
 {
-    size_t n = count;
-    const pg_node *y = x;
     double z = NAN;
     switch (op) {
 #define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: \
+    case PG_OP_##name: { \
+        const size_t n = count; \
         if ((error) != PG_OK) return error; \
         z = forward(data, n, x); \
-        break;
+        break; \
+    }
 #define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
-    case PG_OP_##name: \
-        n = count / 2; \
-        y = x + n; \
+    case PG_OP_##name: { \
+        const size_t n = count / 2; \
         if ((error) != PG_OK) return error; \
-        z = forward(data, n, x, y); \
-        break;
+        z = forward(data, n, x, x + n); \
+        break; \
+    }
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
+    case PG_OP_##name: z = pgi_value_##name(data[x[0]], data[x[1]], data[x[2]]); break;
+#define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: { \
+        const double y = data[x[count - 1]], n = (double)(count - 1); \
+        if ((error) != PG_OK) return error; \
+        z = forward(data, count - 1, x, y); \
+        break; \
+    }
 #include "ops.def"
     }
     *result = z;

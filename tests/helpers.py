@@ -19,6 +19,12 @@ def apply(op, *operands):
     return getattr(operands[0], op.method)(*operands[1:])
 
 
+def arguments_of(op, x, y, k=1.0):
+    """What a function of the table may be called with, of two Values and a number."""
+    lists = {"nary": ([x, y, k],), "paired": ([x, k], [y, x]), "indexed": ([x, k, y], 1)}
+    return {**lists, "unary": (x,), "binary": (x, y), "ternary": (k, x, y)}[op.kind]
+
+
 def of_kind(*kinds):
     """The operations of some kinds, in the table's order."""
     return [op for op in core.OPS.values() if op.kind in kinds]

@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+from helpers import arguments_of
 
 import pygrad
 from pygrad import OPS, Value
@@ -26,8 +27,7 @@ def test_every_operation(duplicate):
     for op in OPS.values():
         function = pygrad.functions.get(op.name)
         if function is not None:
-            arguments = {"unary": (x,), "binary": (x, y), "nary": ([x, y],), "paired": ([x, y], [y, x])}
-            results.append(function(*arguments[op.kind]))
+            results.append(function(*arguments_of(op, x, y)))
     kinds = {op.name for op in OPS.values()}
     assert len(results) >= len(kinds) - 2
     for original in results:

@@ -73,7 +73,7 @@ def test_an_operation_shows_its_formula_and_arguments(name):
     for thing in (function, *methods):
         assert op.formula in thing.__doc__
         parameters = inspect.signature(thing).parameters.values()
-        assert len(parameters) == (2 if op.kind in ("binary", "paired") else 1)
+        assert len(parameters) == {"unary": 1, "nary": 1, "ternary": 3}.get(op.kind, 2)
         assert all(p.kind is p.POSITIONAL_ONLY for p in parameters)
 
 

@@ -30,7 +30,7 @@ __main__
 """
 #: The files of csrc, likewise: a name without ending stands for a file and its header.
 FILES = """
-pygrad compiler lock opmath
+pygrad compiler lock opmath words
 ops bits
 slots
 arena

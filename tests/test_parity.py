@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from helpers import arguments_of
 from test_errors import REFUSED
 
 import pygrad
@@ -282,9 +283,8 @@ def test_random_programs(seed):
             op = pick.choice([op for op in OPS.values() if op.kind not in ("leaf", "custom")])
             x, y, k = pick.choice(values), pick.choice(values), pick.choice([2, 0.5, -1, 3.0])
             function = getattr(face, op.name, None) or (lambda *a, op=op: getattr(a[0], op.method)(*a[1:]))
-            arguments = {"unary": (x,), "binary": (x, y), "scalar": (x, k), "nary": ([x, y, k],)}
             try:
-                values.append(function(*arguments.get(op.kind, ([x, k], [y, x]))))
+                values.append(function(*((x, k) if op.kind == "scalar" else arguments_of(op, x, y, k))))
             except (ArithmeticError, ValueError) as error:
                 log.append(str(error))
         values[-1].backward()

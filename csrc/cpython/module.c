@@ -91,14 +91,14 @@ static PyObject *document(PyObject *module, PyObject *texts)
     Py_RETURN_NONE;
 }
 
-/* The op table: (name, special, symbol, formula, kind, doc) of each line. */
+/* The op table: (name, special, symbol, formula, kind, doc, partials) of each line. */
 static PyObject *table(void)
 {
     PyObject *lines = PyList_New(0);
     const pg_op_info *info;
     for (int op = 0; lines && (info = pg_op(op)); op++) {
-        PyObject *line =
-            Py_BuildValue("szssis", info->name, info->special, info->symbol, info->formula, info->kind, info->doc);
+        PyObject *line = Py_BuildValue("szssis(sss)", info->name, info->special, info->symbol, info->formula,
+                                       info->kind, info->doc, info->partials[0], info->partials[1], info->partials[2]);
         if (!line || PyList_Append(lines, line)) Py_CLEAR(lines);
         Py_XDECREF(line);
     }

@@ -250,6 +250,9 @@ static PyObject *paired_function(int op, PyObject *const *arguments, Py_ssize_t 
     PY_METHOD_1(name, binary_method) PY_FUNCTION_2(name, binary_function)
 #define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) PY_FUNCTION_1(name, nary_function)
 #define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) PY_FUNCTION_2(name, paired_function)
+/* With all operands in one list: interface.py gives them their parameters. */
+#define PG_OP_TERNARY(name, special, symbol, formula, ...) PY_FUNCTION_1(name, nary_function)
+#define PG_OP_INDEXED PG_OP_TERNARY
 #include "ops.def"
 
 void py_fill_callables(PyMethodDef *methods, PyMethodDef *functions)
@@ -263,7 +266,9 @@ void py_fill_callables(PyMethodDef *methods, PyMethodDef *functions)
 #define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) PY_ROWS(name, special, METH_NOARGS, METH_O)
 #define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
     PY_ROWS(name, special, METH_O, METH_FASTCALL)
-#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) *functions++ = PY_ROW(name, function, METH_O);
+#define PG_OP_NARY(name, special, symbol, formula, ...) *functions++ = PY_ROW(name, function, METH_O);
+#define PG_OP_TERNARY PG_OP_NARY
+#define PG_OP_INDEXED PG_OP_NARY
 #define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
     *functions++ = PY_ROW(name, function, METH_FASTCALL);
 #include "ops.def"

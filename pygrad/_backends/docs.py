@@ -52,6 +52,23 @@ Raises TypeError for what can't be called, and RuntimeError where results were r
 >>> pygrad.memory().bytes / pygrad.memory().nodes < 48
 True
 """,
+    "where": """Both a and b are computed; the one that is not taken gets no gradient. A condition is a number or a Value
+that is not 0 where it holds, as `greater` gives it; it gets no gradient.
+
+>>> import pygrad
+>>> x = pygrad.Value(-2.0)
+>>> pygrad.where(pygrad.greater(x, 0.0), x, 0.1 * x)
+Value(data=-0.2)
+""",
+    "take": """The element of a list of Values or numbers that an index, a number or a Value, says. Only that one gets
+a gradient.
+
+>>> import pygrad
+>>> pygrad.take([1.5, 2.5, 3.5], 1)
+Value(data=2.5)
+
+Raises IndexError for what is no whole number within the list; as in a list, -1 is the last.
+""",
     "operands": """A node's operands in order, a repeated one as often as it was used.""",
 }
 

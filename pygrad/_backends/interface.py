@@ -12,7 +12,7 @@ from typing import Any, Callable, NamedTuple
 from pygrad._backends.docs import DOCS
 
 #: The kinds of operations, in the order of `enum pg_kind`.
-KINDS = ("leaf", "unary", "binary", "scalar", "nary", "paired", "custom")
+KINDS = ("leaf", "unary", "binary", "scalar", "nary", "paired", "ternary", "indexed", "custom")
 
 
 class Op(NamedTuple):
@@ -25,6 +25,8 @@ class Op(NamedTuple):
     formula: str
     kind: str  # one of KINDS
     doc: str
+    #: In each operand, or those of each list: expressions in x, y, w, the result z, n and i; "" where there is none.
+    partials: tuple[str, ...]
 
     @property
     def is_operator(self) -> bool:
@@ -32,13 +34,13 @@ class Op(NamedTuple):
         return self.method != self.name and self.kind in ("unary", "binary", "scalar")
 
 
-def read_table(rows: Iterable[tuple[str, str | None, str, str, int, str]]) -> dict[str, Op]:
-    """The op table by name, from (name, method, symbol, formula, kind, doc) of each line."""
+def read_table(rows: Iterable[tuple[str, str | None, str, str, int, str, tuple[str, ...]]]) -> dict[str, Op]:
+    """The op table by name, from (name, method, symbol, formula, kind, doc, partials) of each line."""
     table = {}
-    for code, (name, method, symbol, formula, kind, doc) in enumerate(rows):
+    for code, (name, method, symbol, formula, kind, doc, partials) in enumerate(rows):
         if method is None and KINDS[kind] in ("unary", "binary"):
             method = name
-        table[name] = Op(code, name, method, symbol, formula, KINDS[kind], doc)
+        table[name] = Op(code, name, method, symbol, formula, KINDS[kind], doc, partials)
     return table
 
 
@@ -246,6 +248,21 @@ def decoded(symbol: bytes) -> str:
     return symbol.decode("utf-8", "surrogatepass")
 
 
+def _choosing(op: Op, of_list: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+    """The function of an operation that chooses, from the one that takes all operands in one list."""
+
+    def ternary(condition: Any, a: Any, b: Any, /) -> Any:
+        return of_list([condition, a, b])
+
+    def indexed(values: Iterable[Any], index: Any, /) -> Any:
+        return of_list([*values, index])
+
+    function = ternary if op.kind == "ternary" else indexed
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = f"{op.doc}\n\n{DOCS[op.name]}"
+    return function
+
+
 def equip(backend: Any) -> None:
     """Give a backend's Value all that both have from Python. The backend is a module with
 
@@ -293,6 +310,9 @@ def equip(backend: Any) -> None:
         }
         return NodeInfo(op, decoded(symbol), exponent, partials, backend.closure(value) is not None, attributes)
 
+    for op in backend.OPS.values():
+        if op.kind in ("ternary", "indexed"):
+            backend.functions[op.name] = _choosing(op, backend.functions[op.name])
     Value.__doc__ = DOCS["Value"]
     Value.__repr__ = represent
     Value.__format__ = format_value

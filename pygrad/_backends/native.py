@@ -35,7 +35,7 @@ def _docstrings() -> dict[str, str]:
         "operands": f"operands(value, /)\n--\n\n{DOCS['operands']}",
     }
     for op in OPS.values():
-        if op.name in functions:
+        if op.name in functions and op.kind in _ARGUMENTS:
             texts[op.name] = f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}"
         if op.method == op.name:
             texts[f"Value.{op.name}"] = f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"

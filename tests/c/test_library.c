@@ -248,10 +248,11 @@ static void test_what_is_refused(void)
         for (int op = 0; pg_op(op); op++) {
             int kind = pg_op(op)->kind;
             int one = kind == PG_UNARY || kind == PG_SCALAR;
-            size_t fits = kind == PG_LEAF ? 0 : one ? 1 : kind == PG_BINARY ? 2 : count;
+            size_t fits = kind == PG_LEAF ? 0 : one ? 1 : kind == PG_BINARY ? 2 : kind == PG_TERNARY ? 3 : count;
             pg_node same[4] = {x, x, x, x};
             pg_result got = pg_restore(a, op, 1.0, 0.0, count, same, 2.0, 0, NULL, NULL);
-            if (count == fits && !(kind == PG_PAIRED && count % 2)) drop(a, pgi_node_of(got));
+            if (count == fits && !(kind == PG_PAIRED && count % 2) && !(kind == PG_INDEXED && !count))
+                drop(a, pgi_node_of(got));
             else CHECK(got == PG_BAD_COUNT);
         }
 #if SIZE_MAX > UINT32_MAX
@@ -348,12 +349,12 @@ static void test_what_the_check_finds(void)
 static void test_restored_nodes(void)
 {
     pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
-    pg_node x = made(pg_leaf(a, 2.0)), list[2] = {x, x}, node;
+    pg_node x = made(pg_leaf(a, 2.0)), list[3] = {x, x, x}, node;
     double partials[2] = {3.0, 4.0};
     int is_int;
     for (int op = 0; pg_op(op); op++) {
         int kind = pg_op(op)->kind;
-        size_t count = kind == PG_LEAF ? 0 : kind == PG_UNARY || kind == PG_SCALAR ? 1 : 2;
+        size_t count = kind == PG_LEAF ? 0 : kind == PG_UNARY || kind == PG_SCALAR ? 1 : kind == PG_TERNARY ? 3 : 2;
         node = made(pg_restore(a, op, 5.0, 6.0, count, list, 3.0, 1, kind == PG_CUSTOM ? partials : NULL, NULL));
         CHECK(pg_data(a, node) == 5.0 && pg_grad(a, node) == 6.0 && pg_op_of(a, node) == op);
         CHECK(pg_operands(a, node, 0, NULL) == count);
@@ -460,20 +461,21 @@ static void test_derivatives(void)
 {
     const double at[3] = {0.7, 1.3, 0.4}, h = 1e-6;
     for (int op = 0; pg_op(op); op++) {
-        int kind = pg_op(op)->kind, count = kind == PG_UNARY || kind == PG_SCALAR ? 1 : 2;
+        int kind = pg_op(op)->kind, count = kind == PG_UNARY || kind == PG_SCALAR || kind == PG_INDEXED ? 1 : 2;
         pg_arena *a;
-        pg_node x[2], out;
+        pg_node x[3], out;
         if (kind == PG_LEAF || kind == PG_CUSTOM) continue;
         a = pg_arena_new(0, NULL, NULL, 0);
         for (int i = 0; i < count; i++) {
             double side[2];
             for (int s = 0; s < 3; s++) {       /* below, above, and the point itself */
                 double shift = s == 0 ? -h : s == 1 ? h : 0.0;
-                for (int j = 0; j < 2; j++) x[j] = made(pg_leaf(a, at[j] + (j == i ? shift : 0.0)));
+                for (int j = 0; j < 3; j++) x[j] = made(pg_leaf(a, at[j] + (j == i ? shift : 0.0)));
+                if (kind == PG_INDEXED) pg_set_data(a, x[1], 0.0);
                 out = made(kind == PG_UNARY    ? pg_unary(a, op, x[0])
                            : kind == PG_SCALAR ? pg_scalar(a, op, x[0], 2.5, 0)
                            : kind == PG_BINARY ? pg_binary(a, op, x[0], x[1])
-                                               : pg_nary(a, op, 2, x));
+                                               : pg_nary(a, op, kind == PG_TERNARY ? 3 : 2, x));
                 if (s < 2) side[s] = pg_data(a, out);
             }
             CHECK(run(a, out));

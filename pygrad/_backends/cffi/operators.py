@@ -160,8 +160,8 @@ def _function(op: Op) -> Callable[..., Value]:
             raise ValueError(f"{op.name} needs lists of equal length, not {len(first)} and {len(second)}")
         return _record_nary(op, first + second)
 
-    kinds: dict[str, Any] = {"unary": unary, "binary": binary, "nary": nary, "paired": paired}
-    return _named(kinds[op.kind], op.name, op.doc, "")
+    kinds: dict[str, Any] = {"unary": unary, "binary": binary, "paired": paired}
+    return _named(kinds.get(op.kind, nary), op.name, op.doc, "")
 
 
 def _equip() -> dict[str, Callable[..., Value]]:
@@ -177,7 +177,7 @@ def _equip() -> dict[str, Callable[..., Value]]:
         if op.kind == "binary" and op.is_operator:
             name = f"__r{str(op.method)[2:]}"
             setattr(Value, name, _named(_reflected(op), name, op.doc))
-        if op.kind in ("unary", "binary", "nary", "paired") and not op.is_operator:
+        if op.kind not in ("leaf", "custom", "scalar") and not op.is_operator:
             functions[op.name] = _function(op)
     return functions
 

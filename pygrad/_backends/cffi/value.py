@@ -27,7 +27,7 @@ def _rows() -> Iterator[tuple[Any, ...]]:
     while (row := lib.pg_op(code)) != ffi.NULL:
         special = None if row.special == ffi.NULL else store.text(row.special)
         name, symbol, formula, doc = map(store.text, (row.name, row.symbol, row.formula, row.doc))
-        yield name, special, symbol, formula, row.kind, doc
+        yield name, special, symbol, formula, row.kind, doc, tuple(map(store.text, row.partials))
         code += 1
 
 

@@ -1,6 +1,7 @@
 /* The public face of pygrad.h: lock the arena, check the arguments, call what does the work, unlock. */
 #define _POSIX_C_SOURCE 200809L     /* nanosleep */
 
+#include "freeze.h"
 #include "lock.h"
 #include "optim.h"
 #include "pass.h"
@@ -293,3 +294,31 @@ int pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_o
 
 int pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes)
 { PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_zero_grads(arena, count, nodes), PG_OK)); }
+
+/* -- graphs and programs --------------------------------------------------------------------------- */
+
+int pg_begin_trace(pg_arena *arena) { PG_LOCKED(int, pgi_begin_trace(arena)); }
+
+void pg_end_trace(pg_arena *arena)
+{
+    pg_lock(arena);
+    pgi_end_trace(arena);
+    pg_unlock(arena);
+}
+
+int pg_depends(pg_arena *arena, pg_node node, int era)
+{ PG_CHECKED_CALL(int, node_status(arena, node), pgi_depends(arena, node, era)); }
+
+int pg_freeze(pg_arena *arena, size_t outputs, const pg_node *output, size_t inputs, const pg_node *input, int era,
+              pg_graph **graph)
+{
+    *graph = NULL;
+    PG_CHECKED_CALL(int, nodes_status(arena, outputs, output) ? PG_BAD_NODE : nodes_status(arena, inputs, input),
+                    pgi_freeze(arena, outputs, output, inputs, input, era, graph));
+}
+
+int pg_gather(pg_arena *arena, size_t count, const pg_node *nodes, double *data)
+{ PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_gather(arena, count, nodes, data), PG_OK)); }
+
+int pg_scatter(pg_arena *arena, size_t count, const pg_node *nodes, const double *grads)
+{ PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_scatter(arena, count, nodes, grads), PG_OK)); }

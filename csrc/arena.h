@@ -46,17 +46,17 @@ enum {
     PG_LIST = 32,                       /* the operands are in a side block */
     PG_DEAD = 64,                       /* freed, and not yet recycled by the host: on the list of
                                            freed ones with PG_NOTIFY_FREE, and popped without */
-    PG_PAIRED_LISTS = 128,              /* with PG_LIST: two lists of equal length */
+    PG_NUMBER = 128,                    /* a leaf for a number that was written in an expression */
     PG_FREE_SLOW = PG_NOTIFY_FREE | PG_LIST     /* freeing it takes more than letting go of x and y */
 };
 enum { PG_EXTERNAL = 255 };             /* a step of the reverse pass that the host runs */
-_Static_assert((int)PG_PAIRED_LISTS <= UINT8_MAX, "the flags fit a byte");
+_Static_assert((int)PG_NUMBER <= UINT8_MAX, "the flags fit a byte");
 _Static_assert(PG_HOLD_OPERANDS_BIT >= 8 * sizeof(pg_node), "the bit is beside the node in a result");
 _Static_assert((int)PG_OP_COUNT < (int)PG_EXTERNAL, "an op code fits a byte, and none means an external step");
 
 /* The side block of a node with a list of operands. */
 typedef struct pg_edges {
-    size_t count;                       /* operands, both lists together */
+    size_t count, first;                /* operands, and those of the first list where there are two */
     double *partials;                   /* PG_OP_custom: local gradients, or NULL */
     char *symbol;                       /* PG_OP_custom: or NULL */
     size_t bytes;
@@ -74,7 +74,7 @@ typedef struct pg_record {
     uint8_t op;
     uint8_t step;                       /* what the reverse pass runs: op, or PG_EXTERNAL */
     uint8_t flags;
-    uint8_t unused;
+    uint8_t era;                        /* the arena's when the node was recorded */
 } pg_record;
 _Static_assert(sizeof(pg_record) == 16, "four records to a cache line");
 
@@ -99,6 +99,8 @@ struct pg_arena {
     size_t edge_bytes;
     pg_node freed;                      /* freed nodes with PG_NOTIFY_FREE: a list linked through refs */
     int has_objects;
+    int traces;                         /* functions being traced now */
+    uint8_t era;                        /* goes up with each trace: what it recorded is of its era or a later one */
     pg_resize resize;
     void *context;
     int lock;

@@ -6,9 +6,13 @@
 #include <intrin.h>
 static inline int pgi_exchange(int *lock, int value) { return (int)_InterlockedExchange((volatile long *)lock, value); }
 static inline void pgi_give_back(int *lock) { pgi_exchange(lock, 0); }
+static inline void *pgi_exchange_pointer(void **place, void *value)
+{ return _InterlockedExchangePointer((void *volatile *)place, value); }
 #else
 static inline int pgi_exchange(int *lock, int value) { return __atomic_exchange_n(lock, value, __ATOMIC_ACQUIRE); }
 static inline void pgi_give_back(int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+static inline void *pgi_exchange_pointer(void **place, void *value)
+{ return __atomic_exchange_n(place, value, __ATOMIC_ACQ_REL); }
 #endif
 
 #if defined(_WIN32)

@@ -1,4 +1,4 @@
-/* The op table as data, and what a status means. */
+/* The op table as data and as a function, and what a status means. */
 #include "ops.h"
 
 #define PG_DOC(formula, symbol) "``" formula "``, recorded as one node '" symbol "'."
@@ -45,6 +45,28 @@ static const pg_op_info table[PG_OP_COUNT] = {
 
 const pg_op_info *pg_op(int op) { return op >= 0 && op < PG_OP_COUNT ? &table[op] : NULL; }
 
+/* Of all codes, the helpers' too. */
+static const struct {
+    const char *name, *formula;
+} all[PG_OP_ALL] = {
+#define PG_OP_UNARY(name, special, symbol, formula, forward, ...) PG_OP_HELPER1(name, forward, )
+#define PG_OP_BINARY PG_OP_UNARY
+#define PG_OP_SCALAR PG_OP_UNARY
+#define PG_OP_TERNARY PG_OP_UNARY
+#define PG_OP_NARY(name, ...) [PG_OP_##name] = {#name, ""},
+#define PG_OP_PAIRED PG_OP_NARY
+#define PG_OP_INDEXED PG_OP_NARY
+#define PG_OP_HELPER1(name, forward, ...) [PG_OP_##name] = {#name, #forward},
+#define PG_OP_HELPER2 PG_OP_HELPER1
+#define PG_OP_HELPER3 PG_OP_HELPER1
+#include "ops.def"
+    [PG_OP_number] = {"number", ""},
+    [PG_OP_input] = {"input", ""},
+};
+
+const char *pg_name(int op) { return op >= 0 && op < PG_OP_ALL && all[op].name ? all[op].name : ""; }
+const char *pg_formula(int op) { return op >= 0 && op < PG_OP_ALL && all[op].formula ? all[op].formula : ""; }
+
 static const struct {
     const char *exception, *text;
 } statuses[] = {
@@ -61,9 +83,61 @@ static const struct {
     [-PG_BAD_NODE] = {"ValueError", "an operand is no node in use"},
     [-PG_HAS_RESULTS] = {"RuntimeError", "set _backward before the value is used"},
     [-PG_INDEX] = {"IndexError", "take needs a whole number within the list"},
+    [-PG_NO_FORMULA] = {"ValueError", "a custom operation can't be run again"},
+    [-PG_FAILED] = {"ArithmeticError", "an operation has no value for its operands"},
 };
 
 static int is_error(int status) { return status < 0 && status > -(int)(sizeof statuses / sizeof *statuses); }
 
 const char *pg_status_text(int status) { return is_error(status) ? statuses[-status].text : ""; }
 const char *pg_status_exception(int status) { return is_error(status) ? statuses[-status].exception : "MemoryError"; }
+
+/* -- values, for callers without a constant op ----------------------------------------------------------- */
+
+int pgi_evaluate(int op, double x, double y, double w, double *z)
+{
+    switch (op) {
+#define PG_OP_HELPER1(name, forward, dx) \
+    case PG_OP_##name: *z = pgi_value_##name(x); return PG_OK;
+#define PG_OP_HELPER2(name, forward, dx, dy, error) \
+    case PG_OP_##name: *z = pgi_value_##name(x, y); return error;
+#define PG_OP_HELPER3(name, forward, dx, dy, dw) \
+    case PG_OP_##name: *z = pgi_value_##name(x, y, w); return PG_OK;
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) PG_OP_HELPER3(name, forward, dy, dw, )
+#include "ops.def"
+    }
+    return pgi_arity(op) == 1 ? pgi_forward_unary(op, x, z) : pgi_forward_binary(op, x, y, z);
+}
+
+int pgi_forward_list(int op, const double *data, size_t count, const pg_node *x, double *result)
+{
+    double z = NAN;
+    switch (op) {
+#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: { \
+        const size_t n = count; \
+        if ((error) != PG_OK) return error; \
+        z = forward(data, n, x); \
+        break; \
+    }
+#define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
+    case PG_OP_##name: { \
+        const size_t n = count / 2; \
+        if ((error) != PG_OK) return error; \
+        z = forward(data, n, x, x + n); \
+        break; \
+    }
+#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
+    case PG_OP_##name: z = pgi_value_##name(data[x[0]], data[x[1]], data[x[2]]); break;
+#define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: { \
+        const double y = data[x[count - 1]], n = (double)(count - 1); \
+        if ((error) != PG_OK) return error; \
+        z = forward(data, count - 1, x, y); \
+        break; \
+    }
+#include "ops.def"
+    }
+    *result = z;
+    return PG_OK;
+}

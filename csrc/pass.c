@@ -128,9 +128,8 @@ static pg_node walk(pg_pass *pass)
             }
             else {
                 const pg_edges *edges = r->edges;
-                const size_t first = r->flags & PG_PAIRED_LISTS ? edges->count / 2 : edges->count;
-                size_t from = r->flags & PG_X_IS_LEAF ? first : 0;
-                size_t to = r->flags & PG_Y_IS_LEAF ? first : edges->count;
+                size_t from = r->flags & PG_X_IS_LEAF ? edges->first : 0;
+                size_t to = r->flags & PG_Y_IS_LEAF ? edges->first : edges->count;
                 for (size_t i = from; i < to; i++) word_bits = mark(marks, word_index, word_bits, edges->operand[i]);
             }
             if (PG_UNLIKELY(r->step == PG_EXTERNAL)) {

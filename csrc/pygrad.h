@@ -17,6 +17,8 @@ typedef uint32_t pg_node;           /* index of a node; 0 is no node */
 typedef int64_t pg_result;          /* a node, perhaps with bit PG_HOLD_OPERANDS_BIT, or a negative pg_status */
 typedef struct pg_arena pg_arena;   /* where nodes live */
 typedef struct pg_pass pg_pass;     /* a reverse pass that waits for its host */
+typedef struct pg_graph pg_graph;   /* a recorded graph apart from the arena */
+typedef struct pg_program pg_program;   /* what computes one */
 
 enum { PG_HOLD_OPERANDS_BIT = 32 }; /* of a result: the host is to hold its operands' objects; see pg_need_object */
 
@@ -34,7 +36,9 @@ enum pg_status {
     PG_BAD_COUNT = -10,     /* not as many operands as the operation takes */
     PG_BAD_NODE = -11,      /* an operand that is no node in use */
     PG_HAS_RESULTS = -12,   /* too late: results were recorded already */
-    PG_INDEX = -13          /* take: no whole number within the list */
+    PG_INDEX = -13,         /* take: no whole number within the list */
+    PG_NO_FORMULA = -14,    /* a custom operation: its value is known, and not how it comes about */
+    PG_FAILED = -15         /* of a run: an operation has no value for its operands */
 };
 
 /* How an operation takes its operands. */
@@ -168,6 +172,70 @@ int pg_sgd(pg_arena *arena, size_t count, const pg_node *nodes, const pg_sgd_opt
 int pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_options *options, double *mean,
             double *square, double *top, double step);
 int pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes);
+
+/* -- graphs and programs ------------------------------------------------------------------------ */
+
+/* While a function is traced what it records is told from what was there before by its era: the answer to
+ * pg_begin_trace, or 0 where too many traces wait for their end. */
+int pg_begin_trace(pg_arena *arena);
+void pg_end_trace(pg_arena *arena);
+/* Whether a node is older than the trace, or computed from one that is: 1, 0, or a status. */
+int pg_depends(pg_arena *arena, pg_node node, int era);
+
+/* The graph of some outputs, apart from the arena. Its inputs are those given and then, in their order in the arena,
+ * what else it depends on: with an era, the nodes that are older, and leaves of the trace that something beside the
+ * graph holds; without one (0), all leaves but numbers written in expressions. PG_NO_FORMULA for a custom operation.
+ * Closed over, an input has an arena's node: pg_graph_sources. */
+int pg_freeze(pg_arena *arena, size_t outputs, const pg_node *output, size_t inputs, const pg_node *input, int era,
+              pg_graph **graph);
+void pg_graph_free(pg_graph *graph);
+uint32_t pg_graph_inputs(const pg_graph *graph);
+const pg_node *pg_graph_sources(const pg_graph *graph);
+
+/* What a file holds of a graph: an op code for each node; the operands of all, those of a list after their count; the
+ * numbers; and the outputs. Reading checks everything. */
+typedef struct pg_graph_size {
+    size_t nodes, operands, numbers, outputs;
+} pg_graph_size;
+pg_graph_size pg_graph_measure(const pg_graph *graph);
+void pg_graph_write(const pg_graph *graph, uint8_t *ops, uint32_t *operands, double *numbers, uint32_t *outputs);
+int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands, const double *numbers,
+                  const uint32_t *outputs, pg_graph **graph);
+/* The status of the first node, in recorded order, that has no value for these inputs. */
+int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node);
+
+/* What a program is made better by. */
+enum pg_passes {
+    PG_FOLD = 1,            /* operations on numbers are done beforehand */
+    PG_SIMPLIFY = 2,        /* 1 * x is x, and the like where it is exact */
+    PG_SHARE = 4,           /* equal instructions are one */
+    PG_FUSE = 8,            /* a product with one use, in a sum, is a part of it */
+    PG_SCHEDULE = 16,       /* grouped by depth and operation, not as recorded */
+    PG_ALL_PASSES = 31
+};
+/* The program that computes a graph's outputs, and then for each of them its derivatives in the `count` wanted inputs.
+ * NULL without memory. */
+pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes);
+void pg_program_free(pg_program *program);
+uint32_t pg_program_outputs(const pg_program *program);
+uint32_t pg_program_instructions(const pg_program *program);
+/* Runs it. PG_FAILED where an operation has no value: pg_graph_error says which. Any thread may, and several at once. */
+int pg_run(pg_program *program, const double *inputs, double *outputs);
+/* The operation of any code that occurs in programs: "" for none. */
+const char *pg_name(int op);
+const char *pg_formula(int op);     /* its value, as C in x, y and w, which needs opmath.h */
+/* Instruction `index` of a program, in the order of a run. Registers of numbers come first, then those of inputs. */
+typedef struct pg_listing {
+    int op, arity;
+    uint32_t result, operands[3];
+} pg_listing;
+int pg_program_list(const pg_program *program, uint32_t room, pg_listing *instructions);
+const double *pg_program_numbers(const pg_program *program, uint32_t *count);
+uint32_t pg_program_output(const pg_program *program, uint32_t index);
+
+/* Of nodes: their data, and grads to which numbers are added. */
+int pg_gather(pg_arena *arena, size_t count, const pg_node *nodes, double *data);
+int pg_scatter(pg_arena *arena, size_t count, const pg_node *nodes, const double *grads);
 
 /* For tests: NULL, or a sentence about the first invariant (see arena.h) found broken. */
 const char *pg_check(pg_arena *arena);

@@ -1,39 +1,6 @@
 /* Recording nodes with lists of operands, custom ones, and copies. */
 #include "record.h"
 
-static int forward_nary(const double *data, int op, size_t count, const pg_node *x, double *result)
-{
-    double z = NAN;
-    switch (op) {
-#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: { \
-        const size_t n = count; \
-        if ((error) != PG_OK) return error; \
-        z = forward(data, n, x); \
-        break; \
-    }
-#define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
-    case PG_OP_##name: { \
-        const size_t n = count / 2; \
-        if ((error) != PG_OK) return error; \
-        z = forward(data, n, x, x + n); \
-        break; \
-    }
-#define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
-    case PG_OP_##name: z = pgi_value_##name(data[x[0]], data[x[1]], data[x[2]]); break;
-#define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: { \
-        const double y = data[x[count - 1]], n = (double)(count - 1); \
-        if ((error) != PG_OK) return error; \
-        z = forward(data, count - 1, x, y); \
-        break; \
-    }
-#include "ops.def"
-    }
-    *result = z;
-    return PG_OK;
-}
-
 /* A side block with the operands and room for what else a custom node brings. */
 static pg_edges *new_edges(pg_arena *arena, size_t count, const pg_node *operands, const double *partials,
                            const char *symbol)
@@ -43,7 +10,7 @@ static pg_edges *new_edges(pg_arena *arena, size_t count, const pg_node *operand
     uint64_t symbol_at = partials_at + (partials ? (uint64_t)count * sizeof(double) : 0);
     pg_edges *edges = pgi_allocate(arena, NULL, symbol_at + length);
     if (!edges) return NULL;
-    edges->count = count;
+    edges->count = edges->first = count;
     edges->bytes = (size_t)(symbol_at + length);
     edges->partials = partials ? (double *)((char *)edges + partials_at) : NULL;
     edges->symbol = symbol ? (char *)edges + symbol_at : NULL;
@@ -75,14 +42,12 @@ static inline int refer(pg_record *nodes, const pg_edges *edges, size_t from, si
 static pg_result record_edges(pg_arena *arena, int op, double z, pg_edges *edges)
 {
     pg_record *nodes = arena->nodes, record = {.op = (uint8_t)op, .refs = 1, .flags = PG_LIST};
-    size_t first;
     pg_node highest = 0, node;
     int flags, leaves_x, leaves_y;
     if (!edges) return PG_NO_MEMORY;
-    if (pg_op(op)->kind == PG_PAIRED) record.flags |= PG_PAIRED_LISTS;
-    first = record.flags & PG_PAIRED_LISTS ? edges->count / 2 : edges->count;
-    flags = refer(nodes, edges, 0, first, &highest, &leaves_x);
-    flags |= refer(nodes, edges, first, edges->count, &highest, &leaves_y);
+    if (pg_op(op)->kind == PG_PAIRED) edges->first /= 2;
+    flags = refer(nodes, edges, 0, edges->first, &highest, &leaves_x);
+    flags |= refer(nodes, edges, edges->first, edges->count, &highest, &leaves_y);
     node = pgi_slots_take(&arena->slots, highest);
     if (!node) {
         for (size_t i = 0; i < edges->count; i++) nodes[edges->operand[i]].refs--;
@@ -102,7 +67,7 @@ static pg_result record_edges(pg_arena *arena, int op, double z, pg_edges *edges
 pg_result pgi_record_nary(pg_arena *arena, int op, size_t count, const pg_node *operands)
 {
     double z;
-    int error = forward_nary(arena->data, op, count, operands, &z);
+    int error = pgi_forward_list(op, arena->data, count, operands, &z);
     return error ? error : record_edges(arena, op, z, new_edges(arena, count, operands, NULL, NULL));
 }
 

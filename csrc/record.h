@@ -17,20 +17,22 @@ PG_INLINE void pgi_fill(pg_arena *arena, pg_node node, double data, pg_record re
 {
     PG_ASSERT(arena->slots.top > node && (record.flags & PG_LIST || (record.x < node && record.y < node)));
     record.step = record.op;
+    record.era = arena->era;
     arena->data[node] = data;
     arena->grad[node] = 0.0;
     arena->nodes[node] = record;
 }
 
-PG_INLINE pg_result pgi_fill_leaf(pg_arena *arena, pg_node node, double data, uint32_t refs)
+PG_INLINE pg_result pgi_fill_leaf(pg_arena *arena, pg_node node, double data, uint32_t refs, int flags)
 {
     if (PG_UNLIKELY(!node)) return PG_FULL;
-    pgi_fill(arena, node, data, (pg_record){.op = PG_OP_leaf, .refs = refs, .flags = PG_X_IS_LEAF | PG_Y_IS_LEAF});
+    flags |= PG_X_IS_LEAF | PG_Y_IS_LEAF;
+    pgi_fill(arena, node, data, (pg_record){.op = PG_OP_leaf, .refs = refs, .flags = (uint8_t)flags});
     return node;
 }
 
 PG_INLINE pg_result pgi_record_leaf(pg_arena *arena, double data)
-{ return pgi_fill_leaf(arena, pgi_slots_take_lowest(&arena->slots), data, 1); }
+{ return pgi_fill_leaf(arena, pgi_slots_take_lowest(&arena->slots), data, 1, 0); }
 
 PG_INLINE int pgi_is_plain_leaf(const pg_record *r) { return r->step == PG_OP_leaf; }
 
@@ -84,7 +86,7 @@ PG_INLINE pg_result pgi_record_binary(pg_arena *arena, int op, pg_node x, pg_nod
 PG_INLINE pg_result pgi_record_with_number(pg_arena *arena, int op, pg_node node, double number, int number_is_x,
                                            double z, int flags)
 {
-    pg_result leaf = pgi_fill_leaf(arena, pgi_slots_take(&arena->slots, 0), number, 0), result;
+    pg_result leaf = pgi_fill_leaf(arena, pgi_slots_take(&arena->slots, 0), number, 0, PG_NUMBER), result;
     if (PG_UNLIKELY(leaf < 0)) return leaf;
     result = number_is_x ? pgi_record_pair(arena, op, (pg_node)leaf, node, z, flags)
                          : pgi_record_pair(arena, op, node, (pg_node)leaf, z, flags);

@@ -1,0 +1,91 @@
+/* Graphs and programs: what a recorded graph becomes when it is to be run many times.
+ *
+ *     arena --freeze.c--> graph --derive.c--> graph with adjoints --lower.c--> program --run.c--> numbers
+ *
+ * A graph is the recorded nodes, renumbered: the inputs first, operands before results. derive.c appends what computes
+ * the gradients, out of the op table's partials, so that a derivative is a graph like any other. lower.c makes a program
+ * of it: lists written out, numbers folded, equal instructions made one, grouped by depth and operation.
+ *
+ * Neither changes once it is made; a run has memory of its own. All of it is linear in time and memory, without
+ * recursion. */
+#ifndef PYGRAD_PROGRAM_H
+#define PYGRAD_PROGRAM_H
+
+#include "ops.h"
+
+typedef uint32_t pg_id;                 /* of a node in a graph, of an instruction, or of a register */
+
+/* A node of a graph, or an instruction before it has a place. */
+typedef struct pg_instruction {
+    union {
+        struct {
+            pg_id x, y;                 /* operands; of a list: where it begins in `lists`, and its length */
+        };
+        double number;                  /* PG_OP_number */
+    };
+    pg_id w;
+    uint8_t op;
+    uint8_t checked;                    /* whether it was the user's, and so raises Python's errors */
+} pg_instruction;
+
+typedef struct pg_memory {
+    pg_resize resize;
+    void *context;
+} pg_memory;
+
+/* An array that grows. */
+typedef struct pg_vector {
+    void *items;
+    size_t count, room;
+} pg_vector;
+
+struct pg_graph {
+    pg_memory memory;
+    pg_vector nodes;                    /* pg_instruction; the first `inputs` are PG_OP_input */
+    pg_vector lists;                    /* pg_id: operands of nodes with lists */
+    pg_vector outputs;                  /* pg_id */
+    pg_vector sources;                  /* pg_node: the arena's for each input, of a frozen graph */
+    pg_id inputs;
+};
+
+/* Instructions of one operation and depth: none needs another's result. */
+typedef struct pg_run_of {
+    uint32_t count, first;              /* first: the register of the first result; the others follow */
+    uint8_t op, checked;
+} pg_run_of;
+
+struct pg_program {
+    pg_memory memory;
+    pg_vector runs;                     /* pg_run_of */
+    pg_vector operands;                 /* pg_id: for each run all of x, then all of y, then all of w */
+    pg_vector numbers;                  /* double: the first registers; the inputs come next */
+    pg_vector outputs;                  /* pg_id: registers */
+    pg_id inputs, registers;
+    void *idle;                         /* registers of no run, ready for use */
+};
+
+/* Vectors. What adds to one returns NULL, or 0, without memory, and the vector is as it was. */
+void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
+void pgi_forget(const pg_memory *memory, pg_vector *vector);
+static inline int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
+{
+    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
+    if (place) *place = id;
+    return place != NULL;
+}
+#define PG_IDS(vector) ((pg_id *)(vector).items)
+#define PG_NODES(graph) ((pg_instruction *)(graph)->nodes.items)
+
+/* graph.c */
+pg_graph *pgi_graph_new(const pg_memory *memory);
+/* The operands of a node, in place or written to `some`. */
+const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
+
+/* derive.c: a copy of the graph with more outputs: for each output k, and each of the `wanted` inputs i, the derivative
+ * of k in i, where it depends on it, and the number 0 where it does not. */
+pg_graph *pgi_derive(const pg_graph *graph, size_t count, const uint32_t *wanted);
+
+/* lower.c */
+pg_program *pgi_lower(const pg_graph *graph, int passes);
+
+#endif

@@ -5,6 +5,7 @@ The declarations are read from csrc/pygrad.h itself, so that each prototype stan
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 from pathlib import Path
@@ -39,6 +40,18 @@ enum { PG_KEEPS_GIL = 1 };
 #else
 enum { PG_KEEPS_GIL = 0 };
 #endif
+/* A long run, beside which other threads may go on. */
+static int pg_run_aside(pg_program *program, const double *inputs, double *outputs)
+{
+#ifdef PYPY_VERSION
+    return pg_run(program, inputs, outputs);
+#else
+    PyThreadState *state = PyEval_SaveThread();
+    const int status = pg_run(program, inputs, outputs);
+    PyEval_RestoreThread(state);
+    return status;
+#endif
+}
 #ifdef Py_GIL_DISABLED
 /* cffi says of its modules that they do without the GIL. The Python code around this one does not. */
 static PyObject *pg_with_gil(PyObject *module)
@@ -52,11 +65,25 @@ static PyObject *pg_with_gil(PyObject *module)
 #: PyUnstable_Module_SetGIL is not in the limited API, which cffi chooses from 3.15 on.
 FREE_THREADED: dict[str, Any] = {"py_limited_api": False, "undef_macros": ["Py_TARGET_ABI3T"]}
 
+
+def opmath() -> str:
+    """opmath.h as a C string, for exported C to carry."""
+    lines = (CSRC / "opmath.h").read_text(encoding="utf-8").splitlines()
+    return "const char pg_opmath[] =\n" + "\n".join(json.dumps(line + "\n") for line in lines) + ";\n"
+
+
 ffi = FFI()
-ffi.cdef(declarations() + "enum { PG_KEEPS_GIL, ... };")
+ffi.cdef(
+    declarations()
+    + """
+enum { PG_KEEPS_GIL, ... };
+int pg_run_aside(pg_program *program, const double *inputs, double *outputs);
+extern const char pg_opmath[];
+"""
+)
 ffi.set_source(
     "pygrad._cffi",
-    PREAMBLE,
+    PREAMBLE + opmath(),
     sources=SOURCES,
     depends=HEADERS,
     include_dirs=["csrc"],

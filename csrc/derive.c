@@ -1,6 +1,6 @@
 /* The reverse pass as a graph: for each node, from its end, what it contributes to its operands' adjoints, by the op
  * table's partials. */
-#include "program.h"
+#include "derive.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #define PYGRAD_FREEZE_H
 
 #include "arena.h"
-#include "program.h"
+#include "graph.h"
 
 int pgi_begin_trace(pg_arena *arena);
 void pgi_end_trace(pg_arena *arena);

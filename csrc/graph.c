@@ -1,5 +1,5 @@
 /* Graphs apart from any arena: memory, checks, what a file holds of one, and the error of a run. */
-#include "program.h"
+#include "graph.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,13 @@ void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_
     }
     vector->count = needed;
     return (char *)vector->items + (needed - count) * element;
+}
+
+int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
+{
+    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
+    if (place) *place = id;
+    return place != NULL;
 }
 
 void pgi_forget(const pg_memory *memory, pg_vector *vector)

@@ -1,6 +1,6 @@
 /* A graph as a program. In two steps: instructions in the order of the graph, made better as they are emitted; then
  * those that are needed, grouped by depth and operation. */
-#include "program.h"
+#include "derive.h"
 
 #include <string.h>
 
@@ -386,7 +386,7 @@ static int schedule(lowering *l, pg_program *p, const pg_id *at, uint32_t *uses)
     return done;
 }
 
-pg_program *pgi_lower(const pg_graph *graph, int passes)
+static pg_program *lower(const pg_graph *graph, int passes)
 {
     lowering l = {.graph = graph, .memory = graph->memory, .passes = passes};
     const pg_memory *m = &l.memory;
@@ -412,4 +412,16 @@ pg_program *pgi_lower(const pg_graph *graph, int passes)
         p = NULL;
     }
     return p;
+}
+
+pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
+{
+    pg_graph *derived = NULL;
+    pg_program *program;
+    for (size_t k = 0; k < count; k++)
+        if (wanted[k] >= graph->inputs) return NULL;
+    if (count && !(derived = pgi_derive(graph, count, wanted))) return NULL;
+    program = lower(derived ? derived : graph, passes);
+    pg_graph_free(derived);
+    return program;
 }

@@ -64,28 +64,7 @@ struct pg_program {
     void *idle;                         /* registers of no run, ready for use */
 };
 
-/* Vectors. What adds to one returns NULL, or 0, without memory, and the vector is as it was. */
-void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
-void pgi_forget(const pg_memory *memory, pg_vector *vector);
-static inline int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
-{
-    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
-    if (place) *place = id;
-    return place != NULL;
-}
 #define PG_IDS(vector) ((pg_id *)(vector).items)
 #define PG_NODES(graph) ((pg_instruction *)(graph)->nodes.items)
-
-/* graph.c */
-pg_graph *pgi_graph_new(const pg_memory *memory);
-/* The operands of a node, in place or written to `some`. */
-const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
-
-/* derive.c: a copy of the graph with more outputs: for each output k, and each of the `wanted` inputs i, the derivative
- * of k in i, where it depends on it, and the number 0 where it does not. */
-pg_graph *pgi_derive(const pg_graph *graph, size_t count, const uint32_t *wanted);
-
-/* lower.c */
-pg_program *pgi_lower(const pg_graph *graph, int passes);
 
 #endif

@@ -1,22 +1,10 @@
 /* A program run once. A run of instructions is one switch and then a loop that the processor foresees. */
 #define _POSIX_C_SOURCE 200809L     /* nanosleep, in lock.h */
 
+#include "graph.h"
 #include "lock.h"
-#include "program.h"
 
 #include <string.h>
-
-pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
-{
-    pg_graph *derived = NULL;
-    pg_program *program;
-    for (size_t k = 0; k < count; k++)
-        if (wanted[k] >= graph->inputs) return NULL;
-    if (count && !(derived = pgi_derive(graph, count, wanted))) return NULL;
-    program = pgi_lower(derived ? derived : graph, passes);
-    pg_graph_free(derived);
-    return program;
-}
 
 void pg_program_free(pg_program *program)
 {

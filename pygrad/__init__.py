@@ -17,8 +17,11 @@ from typing import Any
 from pygrad import copying as _copying  # gives Value its copy and pickle methods  # noqa: F401
 from pygrad._version import __version__
 from pygrad.arrays import array, data, grads
+from pygrad.compiled import compile
 from pygrad.draw import draw_dot, print_graph
 from pygrad.functional import check_gradients, grad, jacobian, value_and_grad
+from pygrad.graph import Graph
+from pygrad.tracing import TraceError, constant
 from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
 
@@ -51,12 +54,16 @@ def __dir__() -> list[str]:
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table
 
 __all__ = [
+    "Graph",
     "OPS",
+    "TraceError",
     "Value",
     "__version__",
     "array",
     "backend",
     "check_gradients",
+    "compile",
+    "constant",
     "data",
     "draw_dot",
     "grad",

@@ -15,12 +15,14 @@ def numpy() -> Any:
 
 
 def map_leaves(change: Callable[[Any], Any], x: Any, dtype: type = object) -> Any:
-    """The same nesting of lists, tuples and arrays (of ``dtype``), with ``change`` of what is in them."""
+    """The same nesting of lists, tuples, dicts and arrays (of ``dtype``), with ``change`` of what is in them."""
     if isinstance(x, (list, tuple)):
         items = [map_leaves(change, item, dtype) for item in x]
         if isinstance(x, list):
             return items
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+    if isinstance(x, dict):
+        return {key: map_leaves(change, item, dtype) for key, item in x.items()}
     if hasattr(x, "__array_interface__") and x.shape != ():  # numpy's, which need not be imported
         out = numpy().empty(x.shape, dtype)
         for index, item in zip(numpy().ndindex(x.shape), x.reshape(-1).tolist()):

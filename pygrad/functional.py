@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import update_wrapper
+from itertools import accumulate
 from typing import Any, Callable
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves, map_leaves, numpy
+from pygrad.compiled import Compiled
+from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
 
@@ -21,86 +24,154 @@ def _as_result(y: Any, advice: str = "; jacobian() is for those") -> Value:
     return Value(required_number(y, "what the function returns"))  # it does not depend on its argument
 
 
-def _transformed(f: Callable[..., Any], argnum: int, use: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """The function of f's arguments that returns ``use(x, y)``: of argument ``argnum``, lifted (with a fresh
-    leaf for each number in it), and of what f makes of it."""
-    if not callable(f):
-        raise TypeError(f"a function is needed, not {type(f).__name__}")
-    if not hasattr(type(argnum), "__index__"):
-        raise TypeError(f"argnum must be an integer, not {type(argnum).__name__}")
+class _Transform:
+    """A function of f's arguments that differentiates it in one argument, or in several.
 
-    @wraps(f)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if not -len(args) <= argnum < len(args):
-            raise TypeError(f"there is no argument {argnum} to differentiate in: {len(args)} were given")
+    A plain f is recorded at each call, with a fresh leaf for each number of those arguments. A compiled one runs as a
+    program: no Value is made."""
+
+    def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> None:
+        if not callable(f):
+            raise TypeError(f"a function is needed, not {type(f).__name__}")
+        for place in argnum if isinstance(argnum, tuple) else (argnum,):
+            if not hasattr(type(place), "__index__"):
+                raise TypeError(f"argnum must be an integer, not {type(place).__name__}")
+        update_wrapper(self, f, updated=())
+        self.f, self.argnum = f, argnum
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        places = self.argnum if isinstance(self.argnum, tuple) else (self.argnum,)
+        for place in places:
+            if not -len(args) <= place < len(args):
+                raise TypeError(f"there is no argument {place} to differentiate in: {len(args)} were given")
+        places = tuple([place % len(args) for place in places])
+        if isinstance(self.f, Compiled) and not is_tracing():
+            return self._of_program(*_run(self.f, args, kwargs, places))
         lifted = list(args)
-        x = map_leaves(lambda number: Value(required_number(number, "an argument")), args[argnum])
-        lifted[argnum] = x
-        return use(x, f(*lifted, **kwargs))
+        for place in places:
+            lifted[place] = map_leaves(lambda number: Value(required_number(number, "an argument")), args[place])
+        xs = [lifted[place] for place in places]
+        return self._of_values(xs, self.f(*lifted, **kwargs))
 
-    return wrapped
+    def _in_each(self, results: list[Any]) -> Any:
+        """One for each argument: a tuple, or the one itself."""
+        return tuple(results) if isinstance(self.argnum, tuple) else results[0]
+
+    def _of_values(self, xs: list[Any], y: Any) -> Any:
+        """What is returned, from the arguments as leaves and what f made of them."""
+        raise NotImplementedError
+
+    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
+        """The same from what f returned, with floats for Values, and of each of them the gradients in the arguments."""
+        raise NotImplementedError
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.f, self.argnum)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.strip('_')} of {self.f!r}>"
 
 
-def _gradient(y: Value, x: Any) -> Any:
-    """The derivatives of y in a lifted argument. Values of the caller's that y was computed from, such as a
+def _run(f: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
+    """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
+    record, numbers = f.record(args, kwargs)
+    ends = list(accumulate(len(leaves(arg)) for arg in args))
+    spans = [range(ends[place] - len(leaves(args[place])), ends[place]) for place in places]
+    wanted = [i for span in spans for i in span]
+    results = record.numbers(numbers, wanted)
+    rows = []
+    given = iter(results[record.outputs :])
+    for _ in range(record.outputs):
+        rows.append([map_leaves(lambda _: next(given), args[place], float) for place in places])
+    return record.template.filled(results), rows
+
+
+def _gradient(y: Value, xs: list[Any]) -> list[Any]:
+    """The derivatives of y in lifted arguments. Values of the caller's that y was computed from, such as a
     model's parameters, get their grads back."""
     before = [(value, value.grad) for value in core.nonzero_grads(y)]
     try:
         if before:
             core.zero_graph(y)
         y.backward()
-        return map_leaves(lambda v: v.grad, x, float)
+        return [map_leaves(lambda v: v.grad, x, float) for x in xs]
     finally:
         core.zero_graph(y)
         for value, number in before:
             value.grad = number
 
 
-def value_and_grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tuple[float, Any]]:
+class _ValueAndGrad(_Transform):
+    def _of_values(self, xs: list[Any], y: Any) -> Any:
+        y = _as_result(y)
+        return y.data, self._in_each(_gradient(y, xs))
+
+    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
+        y = _as_result(y).data
+        return y, self._in_each(rows[0])
+
+
+class _Grad(_ValueAndGrad):
+    def _of_values(self, xs: list[Any], y: Any) -> Any:
+        return super()._of_values(xs, y)[1]
+
+    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
+        return super()._of_program(y, rows)[1]
+
+
+class _Jacobian(_Transform):
+    def _of_values(self, xs: list[Any], y: Any) -> Any:
+        rows = [_gradient(_as_result(output, ""), xs) for output in leaves(y)]
+        return self._of_program(y, rows)
+
+    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
+        return self._in_each([_stacked(y, [row[i] for row in rows]) for i in range(len(rows[0]))])
+
+
+def _stacked(y: Any, rows: list[Any]) -> Any:
+    """The gradients of the outputs, nested as the outputs are; one array where both are arrays."""
+    given = iter(rows)
+    nested = map_leaves(lambda _: next(given), y)
+    if hasattr(y, "shape") and y.shape != () and hasattr(rows[0], "shape"):
+        np = numpy()
+        return np.stack([np.asarray(row) for row in rows]).reshape(y.shape + rows[0].shape)
+    return nested
+
+
+def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., tuple[float, Any]]:
     """The function that returns ``f(*args)`` and its gradient in argument ``argnum``.
 
-    The gradient is nested as the argument is: a float for a float, a list for a list, an array for an array.
+    The gradient is nested as the argument is: a float for a float, a list for a list, an array for an array. With a
+    tuple of arguments it is a tuple of gradients.
     As ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`` wants it. All grads are left as they were,
-    those of a model's parameters in f too.
+    those of a model's parameters in f too. Of a compiled function it runs a program, and makes no Values.
 
     >>> value_and_grad(lambda x: x[0] ** 2 + 3 * x[1])([2.0, 1.0])
     (7.0, [4.0, 3.0])
 
     Raises TypeError where f returns anything but one number, and what f raises.
     """
-
-    def both(x: Any, y: Any) -> tuple[float, Any]:
-        y = _as_result(y)
-        return y.data, _gradient(y, x)
-
-    return _transformed(f, argnum, both)
+    return _ValueAndGrad(f, argnum)
 
 
-def grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """The gradient of f in argument ``argnum``, as a function of the same arguments. See `value_and_grad`.
 
     >>> grad(lambda x: x ** 3)(2.0)
     12.0
     """
-    return _transformed(f, argnum, lambda x, y: _gradient(_as_result(y), x))
+    return _Grad(f, argnum)
 
 
-def jacobian(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Any]:
+def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """The derivatives of all that f returns in all of an argument: the gradient of each output, nested as the
-    outputs are. For arrays it is one array, of the shape of the output followed by that of the argument.
+    outputs are. For arrays it is one array, of the shape of the output followed by that of the argument. With a tuple
+    of arguments it is a tuple of these.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
-
-    def each(x: Any, y: Any) -> Any:
-        rows = map_leaves(lambda output: _gradient(_as_result(output, ""), x), y)
-        if hasattr(y, "shape") and y.shape != () and hasattr(x, "shape"):
-            np = numpy()
-            return np.stack([np.asarray(r) for r in rows.reshape(-1)]).reshape(y.shape + x.shape)
-        return rows
-
-    return _transformed(f, argnum, each)
+    return _Jacobian(f, argnum)
 
 
 def check_gradients(f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-7) -> float:

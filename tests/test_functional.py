@@ -151,7 +151,7 @@ def test_no_argument_to_differentiate_in():
         for argnum in (3, -2):
             with pytest.raises(TypeError, match=f"^there is no argument {argnum} to differentiate in: 1 were given$"):
                 transform(lambda x: x, argnum=argnum)(1.0)
-        for argnum in ("x", 1.0, None, (0, 1)):
+        for argnum in ("x", 1.0, None, (0, "x")):
             with pytest.raises(TypeError, match=r"^argnum must be an integer, not "):
                 transform(lambda x: x, argnum=argnum)
         with pytest.raises(TypeError, match=r"^a function is needed, not float$"):

@@ -19,8 +19,11 @@ _backends.docs
 _backends.interface
 _backends.native _backends.cffi
 _backends
+_backends.programs
 value
-engine copying
+engine copying tracing export _structure
+graph
+compiled
 nn losses functional
 optim arrays draw
 pygrad
@@ -32,15 +35,17 @@ __main__
 FILES = """
 pygrad compiler lock opmath words
 ops bits
-slots
-arena
-record pass optim
+slots program.h
+arena graph
+derive run
+lower
+record pass optim freeze
 api
 check
 cpython/guard
 cpython/object
 cpython/module.h
-cpython/operators cpython/backward cpython/inspect cpython/optim
+cpython/operators cpython/backward cpython/inspect cpython/optim cpython/program
 cpython/value
 cpython/module
 """

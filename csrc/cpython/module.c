@@ -154,7 +154,7 @@ static int execute(PyObject *module)
 {
     if (!ready() || add(module, "Value", Py_NewRef(py_value_type)) || add(module, "table", table())) return -1;
     if (PyModule_AddFunctions(module, py_value_functions) || PyModule_AddFunctions(module, py_inspect_functions) ||
-        PyModule_AddFunctions(module, py_optim_functions))
+        PyModule_AddFunctions(module, py_optim_functions) || PyModule_AddFunctions(module, py_program_functions))
         return -1;
     return add(module, "functions", function_dict(module));
 }

@@ -16,6 +16,7 @@ extern PyMethodDef py_value_methods[];      /* Value's */
 extern PyMethodDef py_value_functions[];    /* the module's: what interface.py builds on */
 extern PyMethodDef py_inspect_functions[];
 extern PyMethodDef py_optim_functions[];
+extern PyMethodDef py_program_functions[];
 PyTypeObject *py_make_value_type(PyMethodDef *operator_methods);
 
 #endif

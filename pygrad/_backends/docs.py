@@ -52,8 +52,8 @@ Raises TypeError for what can't be called, and RuntimeError where results were r
 >>> pygrad.memory().bytes / pygrad.memory().nodes < 48
 True
 """,
-    "where": """Both a and b are computed; the one that is not taken gets no gradient. A condition is a number or a Value
-that is not 0 where it holds, as `greater` gives it; it gets no gradient.
+    "where": """Both a and b are computed; the one that is not taken gets no gradient. A condition is a number or a
+Value that is not 0 where it holds, as `greater` gives it; it gets no gradient.
 
 >>> import pygrad
 >>> x = pygrad.Value(-2.0)

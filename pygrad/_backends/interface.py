@@ -273,6 +273,11 @@ def equip(backend: Any) -> None:
     - ``raw_info(value)``: op code, symbol, exponent, partials
     - ``on_init(function)``, ``on_new_attribute(function)``: take Value.__init__, and what makes room for an attribute
 
+    for programs (programs.py)
+
+    - ``arena_address()``, ``record(call, *arguments)``: calls a recording function on the arena, and makes room
+    - ``node_of(value)``, ``object_of(node)``, ``adopt(result, operands)``: the object of what was recorded
+
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,
     ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info`` and ``restore`` it gets.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any, Callable
 
 from pygrad import _native
 from pygrad._backends.docs import DOCS, documented
@@ -17,6 +18,16 @@ OPS = read_table(table)
 
 #: Arguments as `inspect.signature` and editors show them, by the kind of operation.
 _ARGUMENTS = {"unary": "x, /", "binary": "x, y, /", "nary": "values, /", "paired": "x, y, /"}
+
+
+def record(call: Callable[..., int], *arguments: Any) -> int:
+    """Call a recording function of the cffi module on this arena, making room where it asks. MemoryError without."""
+    from pygrad._cffi import ffi, lib
+
+    arena = ffi.cast("pg_arena *", _native.arena_address())
+    while (result := call(arena, *arguments)) == lib.PG_FULL:
+        _native.grow()
+    return result
 
 
 @documented

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import sys
 
-from pygrad._backends.cffi.arena import check, live_nodes, memory
+from pygrad._backends.cffi.arena import arena_address, check, live_nodes, memory, record
 from pygrad._backends.cffi.operators import functions
 from pygrad._backends.cffi.optim import adam, sgd, zero_grads
 from pygrad._backends.cffi.value import (
     OPS,
     Value,
+    adopt,
     closure,
     fill,
     node_attributes,
+    node_of,
     nonzero_grads,
     object_attributes,
+    object_of,
     on_init,
     on_new_attribute,
     operands,

@@ -143,6 +143,10 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
     return result
 
 
+def arena_address() -> int:
+    return int(ffi.cast("uintptr_t", arena))
+
+
 # -- release -----------------------------------------------------------------------------------------
 
 

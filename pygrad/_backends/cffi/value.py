@@ -148,6 +148,17 @@ def check_value(value: Any) -> None:
         raise TypeError(f"expected a Value, not {type(value).__name__}")
 
 
+def node_of(value: Value) -> int:
+    """The number of a Value's node."""
+    check_value(value)
+    return value._node
+
+
+def adopt(result: int, operands: tuple[Value, ...]) -> Value:
+    """The object of what was recorded, whose reference it takes over."""
+    return finish(result, store.record, (), operands)
+
+
 # -- Value -------------------------------------------------------------------------------------------
 
 _initialize: Callable[..., None]

@@ -1,0 +1,16 @@
+/* Graphs: their memory, and their nodes. */
+#ifndef PYGRAD_GRAPH_H
+#define PYGRAD_GRAPH_H
+
+#include "program.h"
+
+/* What adds to a vector returns NULL, or 0, without memory, and the vector is as it was. */
+void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
+int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);
+void pgi_forget(const pg_memory *memory, pg_vector *vector);
+
+pg_graph *pgi_graph_new(const pg_memory *memory);
+/* The operands of a node, in place or written to `some`. */
+const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
+
+#endif

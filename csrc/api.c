@@ -1,6 +1,7 @@
 /* The public face of pygrad.h: lock the arena, check the arguments, call what does the work, unlock. */
 #define _POSIX_C_SOURCE 200809L     /* nanosleep */
 
+#include "call.h"
 #include "freeze.h"
 #include "lock.h"
 #include "optim.h"
@@ -322,3 +323,14 @@ int pg_gather(pg_arena *arena, size_t count, const pg_node *nodes, double *data)
 
 int pg_scatter(pg_arena *arena, size_t count, const pg_node *nodes, const double *grads)
 { PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_scatter(arena, count, nodes, grads), PG_OK)); }
+
+static int call_status(const pg_arena *arena, const pg_function *f, const pg_node *nodes)
+{
+    if ((uint64_t)f->arguments + f->captured != f->program->inputs) return PG_BAD_COUNT;
+    for (uint32_t i = 0; i < f->arguments; i++)
+        if (nodes[i] && !pgi_in_use(arena, nodes[i])) return PG_BAD_NODE;
+    return nodes_status(arena, f->captured, f->nodes);
+}
+
+pg_result pg_call(pg_arena *arena, const pg_function *function, const double *numbers, const pg_node *nodes)
+{ PG_CHECKED_CALL(pg_result, call_status(arena, function, nodes), pgi_call(arena, function, numbers, nodes)); }

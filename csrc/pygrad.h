@@ -221,6 +221,16 @@ uint32_t pg_program_outputs(const pg_program *program);
 uint32_t pg_program_instructions(const pg_program *program);
 /* Runs it. PG_FAILED where an operation has no value: pg_graph_error says which. Any thread may, and several at once. */
 int pg_run(pg_program *program, const double *inputs, double *outputs);
+/* A recorded function, to be called: a program of one output and its derivatives in the arguments that are nodes and in
+ * the captured ones, in this order. */
+typedef struct pg_function {
+    pg_program *program;
+    uint32_t arguments, captured;
+    const pg_node *nodes;           /* the captured ones */
+} pg_function;
+/* Runs it and records the result, as pg_custom does, or as a leaf where there are no nodes. Of the arguments those whose
+ * node is not 0 have the data of that, others their number. PG_FAILED as in pg_run. */
+pg_result pg_call(pg_arena *arena, const pg_function *function, const double *numbers, const pg_node *nodes);
 /* The operation of any code that occurs in programs: "" for none. */
 const char *pg_name(int op);
 const char *pg_formula(int op);     /* its value, as C in x, y and w, which needs opmath.h */

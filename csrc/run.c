@@ -1,6 +1,8 @@
 /* A program run once. A run of instructions is one switch and then a loop that the processor foresees. */
 #define _POSIX_C_SOURCE 200809L     /* nanosleep, in lock.h */
 
+#include "run.h"
+
 #include "graph.h"
 #include "lock.h"
 
@@ -28,8 +30,7 @@ void pg_program_free(pg_program *program)
 #define PG_EACH(i, n) for (size_t i = 0; i < (n); i++)
 #endif
 
-/* Computes all registers. Returns whether a checked operation had no value. */
-static int execute(const pg_program *program, double *r)
+int pgi_execute(const pg_program *program, double *r)
 {
     const pg_run_of *run = program->runs.items, *end = run + program->runs.count;
     const pg_id *a = program->operands.items;
@@ -83,18 +84,19 @@ static int execute(const pg_program *program, double *r)
 
 /* -- registers ------------------------------------------------------------------------------------ */
 
-/* An array with the numbers in it: the idle one, or else a new one. */
-static double *take_registers(pg_program *program)
+double *pgi_take_registers(pg_program *program)
 {
     double *registers = pgi_exchange_pointer(&program->idle, NULL);
     if (registers) return registers;
-    registers = program->memory.resize(program->memory.context, NULL, (program->registers + 1) * sizeof *registers);
+    registers =
+        program->memory.resize(program->memory.context, NULL,
+                               ((size_t)program->registers + 2 * (size_t)program->inputs + 1) * sizeof *registers);
     if (registers && program->numbers.count)
         memcpy(registers, program->numbers.items, program->numbers.count * sizeof *registers);
     return registers;
 }
 
-static void give_registers(pg_program *program, double *registers)
+void pgi_give_registers(pg_program *program, double *registers)
 {
     registers = pgi_exchange_pointer(&program->idle, registers);
     if (registers) program->memory.resize(program->memory.context, registers, 0);
@@ -102,13 +104,13 @@ static void give_registers(pg_program *program, double *registers)
 
 int pg_run(pg_program *program, const double *inputs, double *outputs)
 {
-    double *registers = take_registers(program);
+    double *registers = pgi_take_registers(program);
     int status;
     if (!registers) return PG_NO_MEMORY;
     if (program->inputs) memcpy(registers + program->numbers.count, inputs, program->inputs * sizeof *registers);
-    status = execute(program, registers) ? PG_FAILED : PG_OK;
+    status = pgi_execute(program, registers) ? PG_FAILED : PG_OK;
     for (size_t k = 0; k < program->outputs.count; k++) outputs[k] = registers[PG_IDS(program->outputs)[k]];
-    give_registers(program, registers);
+    pgi_give_registers(program, registers);
     return status;
 }
 

@@ -14,10 +14,10 @@ from functools import update_wrapper
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from pygrad import _structure
+from pygrad import _structure, tracing
 from pygrad._backends import core, programs
 from pygrad.graph import Graph, frozen
-from pygrad.tracing import is_tracing, tracing
+from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
 #: Programs that a compiled function keeps: those used last.
@@ -47,7 +47,7 @@ class Record:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone."""
         arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
-        with tracing() as era:
+        with tracing.tracing() as era:
             self.template = _structure.Template(function(iter(arguments)))
             core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
             self.graph = frozen(self.template.outputs, arguments, era)
@@ -65,6 +65,10 @@ class Record:
         self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self._wanted)
         self._rows = self._used()
+        #: For numbers and Values as they come: the one Value that is returned, or None where that is `values`'s work.
+        self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
+        if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
+            self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
 
     def _used(self) -> list[list[int] | None]:
         """For each output the wanted inputs that it depends on: None for all."""
@@ -152,14 +156,18 @@ class Compiled:
         self._lost = False  # whether a record went because a Value did
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if is_tracing():
+        if tracing.traces and is_tracing():
             return self.function(*args, **kwargs)
-        record = self._by_types.get(tuple(map(type, args)))
+        leaves: Sequence[Any] = args
+        record = self._by_types.get((*map(type, args),))
         if record is None or kwargs:
             record, leaves = self.record(args, kwargs)
-            return record.template.filled(record.values(leaves))
-        self._hits += 1
-        return record.template.filled(record.values(args))
+        else:
+            self._hits += 1
+            result = record.call(args)
+            if result is not None:
+                return result
+        return record.template.filled(record.values(leaves))
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Record, list[Any]]:
         """The record for some arguments, made where there is none, and the numbers and Values in them."""

@@ -34,13 +34,14 @@ class _Thread(threading.local):
 
 _here = _Thread()
 _lock = threading.Lock()
-_traces = 0
+#: So many are on, in all threads.
+traces = 0
 _originals: list[tuple[Any, str, Any]] = []
 
 
 def is_tracing() -> bool:
     """Whether this thread is recording a function to compile it."""
-    return _traces > 0 and _here.era != 0
+    return traces > 0 and _here.era != 0
 
 
 def constant(x: Any) -> Any:
@@ -137,21 +138,21 @@ def tracing() -> Iterator[int]:
     """Record what this thread computes. Gives the trace's era."""
     from pygrad._backends import programs
 
-    global _traces
+    global traces
     era = programs.begin_trace()
     try:
         with _lock:
-            if _traces == 0:
+            if traces == 0:
                 _close()
-            _traces += 1
+            traces += 1
         _here.era = era
         try:
             yield era
         finally:
             _here.era = 0
             with _lock:
-                _traces -= 1
-                if _traces == 0:
+                traces -= 1
+                if traces == 0:
                     _open()
     finally:
         programs.end_trace()

@@ -40,6 +40,7 @@ arena graph
 derive run
 lower
 record pass optim freeze
+call
 api
 check
 cpython/guard

@@ -28,8 +28,36 @@ static PY_ENTRY(PyObject *, adopt, (PyObject *module, PyObject *arguments), (mod
     return py_finish_many(result, operands);
 }
 
+enum { PY_MOST_ARGUMENTS = 16 };
+
+/* call(address of a pg_function, arguments, a tuple of numbers and Values): what it makes of them. None where that takes
+ * another way: something failed, is to be held, or there are too many arguments. */
+static PY_ENTRY(PyObject *, call, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
+                (module, arguments, count))
+{
+    const pg_function *function;
+    double numbers[PY_MOST_ARGUMENTS];
+    pg_node nodes[PY_MOST_ARGUMENTS];
+    pg_result result;
+    if (count != 2 || !PyTuple_Check(arguments[1])) Py_RETURN_NONE;
+    if (!(function = PyLong_AsVoidPtr(arguments[0])) && PyErr_Occurred()) return NULL;
+    if (PyTuple_GET_SIZE(arguments[1]) != function->arguments || function->arguments > PY_MOST_ARGUMENTS)
+        Py_RETURN_NONE;
+    for (uint32_t i = 0; i < function->arguments; i++) {
+        PyObject *argument = PyTuple_GET_ITEM(arguments[1], i);
+        if (PY_IS_EXACT(argument)) nodes[i] = PY_NODE(argument);
+        else if (py_exact_number(argument, &numbers[i])) nodes[i] = 0;
+        else Py_RETURN_NONE;
+    }
+    result = pg_call(py_arena, function, numbers, nodes);
+    if (PG_LIKELY(py_is_plain(result))) return py_wrap((pg_node)result);
+    if (result > 0) pgi_release(py_arena, pgi_node_of(result));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef py_program_functions[] = {
     {"arena_address", arena_address, METH_NOARGS, NULL},
+    {"call", (PyCFunction)(void (*)(void))call, METH_FASTCALL, NULL},
     {"grow", grow, METH_NOARGS, NULL},
     {"node_of", node_of, METH_O, NULL},
     {"object_of", object_of, METH_O, NULL},

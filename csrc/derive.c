@@ -1,47 +1,28 @@
-/* The reverse pass as a graph: for each node, from its end, what it contributes to its operands' adjoints, by the op
- * table's partials. */
+/* The reverse pass as instructions: for each node, from the last, what it contributes to its operands' adjoints, by the
+ * op table's partials. */
 #include "derive.h"
 
 #include <string.h>
 
-enum { PG_NONE = UINT32_MAX };          /* no adjoint: nothing has reached the node */
-
 typedef struct deriver {
-    pg_graph *graph;
-    pg_id *adjoint;                     /* for each node of the graph that is derived */
-    uint8_t *active;                    /* whether a wanted input is below it */
-    pg_id zero, one;                    /* the numbers */
-    int failed;                         /* for want of memory */
+    pg_emitter *e;
+    const pg_graph *graph;
+    const pg_id *at; /* the instruction of each node */
+    pg_id *adjoint; /* that of its adjoint; PG_NONE where nothing has reached the node */
+    uint8_t *active; /* whether a wanted input is below it */
+    pg_id zero, one; /* the numbers */
 } deriver;
 
-/* -- emission ------------------------------------------------------------------------------------- */
-
-static pg_id emit(deriver *d, pg_instruction instruction)
-{
-    pg_graph *graph = d->graph;
-    pg_instruction *place = pgi_extend(&graph->memory, &graph->nodes, 1, sizeof *place);
-    if (!place) {
-        d->failed = 1;
-        return 0;
-    }
-    *place = instruction;
-    return (pg_id)(graph->nodes.count - 1);
-}
-
 static pg_id number(deriver *d, double value)
-{
-    if (value == 0.0) return d->zero;
-    if (value == 1.0) return d->one;
-    return emit(d, (pg_instruction){.op = PG_OP_number, .number = value});
-}
+{ return value == 0.0 ? d->zero : value == 1.0 ? d->one : pgi_emit_number(d->e, value); }
 
-/* ops.def's partials as nodes. */
+/* ops.def's partials as instructions. */
 #define PG_WORD0(value) number(d, value)
-#define PG_WORD1(name, a) emit(d, (pg_instruction){.op = PG_OP_##name, .x = (a)})
-#define PG_WORD2(name, a, b) emit(d, (pg_instruction){.op = PG_OP_##name, .x = (a), .y = (b)})
-#define PG_WORD3(name, a, b, c) emit(d, (pg_instruction){.op = PG_OP_##name, .x = (a), .y = (b), .w = (c)})
+#define PG_WORD1(name, a) pgi_emit(d->e, PG_OP_##name, a, 0, 0, 0)
+#define PG_WORD2(name, a, b) pgi_emit(d->e, PG_OP_##name, a, b, 0, 0)
+#define PG_WORD3(name, a, b, c) pgi_emit(d->e, PG_OP_##name, a, b, c, 0)
 
-/* Adds adjoint times partial to an operand's adjoint. `gated`: what was not chosen gets nothing. */
+/* Adds adjoint times partial to the adjoint of an operand, a node. `gated`: what was not chosen gets nothing. */
 static void contribute(deriver *d, pg_id operand, pg_id adjoint, pg_id partial, int gated)
 {
     pg_id *sum = &d->adjoint[operand], term;
@@ -52,104 +33,89 @@ static void contribute(deriver *d, pg_id operand, pg_id adjoint, pg_id partial, 
     *sum = *sum == PG_NONE ? term : ADD(*sum, term);
 }
 
-/* -- one node's chain rule ------------------------------------------------------------------------- */
+/* -- one node's chain rule -------------------------------------------------------------------------
+ *
+ * a, b, c are its operands, nodes; x, y, w and z the instructions of these and of its value, g that of its adjoint. */
 
-static void reverse_list(deriver *d, int op, pg_id z, pg_id g, pg_id first, pg_id count)
+static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list, pg_id count)
 {
+    const pg_id half = count / 2, last = count - 1;
     (void)z;
-#define OPERAND(k) PG_IDS(d->graph->lists)[first + (k)]
     switch (op) {
 #define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
     case PG_OP_##name: { \
         const pg_id n = number(d, (double)count); \
         (void)n; \
         for (pg_id k = 0; k < count; k++) { \
-            const pg_id x = OPERAND(k); \
-            if (d->active[x]) contribute(d, x, g, dx, 0); \
+            const pg_id x = d->at[list[k]]; \
+            (void)x; \
+            if (d->active[list[k]]) contribute(d, list[k], g, dx, 0); \
         } \
         break; \
     }
 #define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) \
     case PG_OP_##name: \
-        for (pg_id k = 0; k < count / 2; k++) { \
-            const pg_id x = OPERAND(k), y = OPERAND(count / 2 + k); \
-            if (d->active[x]) contribute(d, x, g, dx, 0); \
-            if (d->active[y]) contribute(d, y, g, dy, 0); \
+        for (pg_id k = 0; k < half; k++) { \
+            const pg_id a = list[k], b = list[half + k], x = d->at[a], y = d->at[b]; \
+            if (d->active[a]) contribute(d, a, g, dx, 0); \
+            if (d->active[b]) contribute(d, b, g, dy, 0); \
         } \
         break;
 #define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
     case PG_OP_##name: { \
-        const pg_id y = OPERAND(count - 1), n = number(d, (double)(count - 1)); \
-        for (pg_id k = 0; k + 1 < count; k++) { \
-            const pg_id x = OPERAND(k), i = number(d, (double)k); \
-            if (d->active[x]) contribute(d, x, g, dx, 1); \
+        const pg_id y = d->at[list[last]], n = number(d, (double)last); \
+        for (pg_id k = 0; k < last; k++) { \
+            const pg_id i = number(d, (double)k); \
+            if (d->active[list[k]]) contribute(d, list[k], g, dx, 1); \
         } \
         break; \
     }
 #include "ops.def"
     }
-#undef OPERAND
 }
 
-static void reverse(deriver *d, pg_id z)
+static void reverse(deriver *d, pg_id node)
 {
-    const pg_instruction r = PG_NODES(d->graph)[z];     /* a copy, as the nodes move */
-    const pg_id g = d->adjoint[z], x = r.x, y = r.y, w = r.w;
-    const int op = r.op;
+    const pg_instruction *r = &PG_NODES(d->graph)[node];
+    const pg_id a = r->x, b = r->y, c = r->w, z = d->at[node], g = d->adjoint[node];
+    const int op = r->op, arity = pgi_arity(op);
+    pg_id x, y, w;
     if (pgi_takes_list(op)) {
-        reverse_list(d, op, z, g, r.x, r.y);
+        reverse_list(d, op, z, g, PG_IDS(d->graph->lists) + r->x, r->y);
         return;
     }
-    (void)w;
+    x = d->at[a];
+    y = arity > 1 ? d->at[b] : 0;
+    w = arity > 2 ? d->at[c] : 0;
     switch (op) {
 #define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) PG_OP_HELPER1(name, forward, dx)
 #define PG_OP_SCALAR PG_OP_UNARY
 #define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) PG_OP_HELPER2(name, forward, dx, dy, error)
 #define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
     case PG_OP_##name: \
-        if (d->active[y]) contribute(d, y, g, dy, 1); \
-        if (d->active[w]) contribute(d, w, g, dw, 1); \
+        if (d->active[b]) contribute(d, b, g, dy, 1); \
+        if (d->active[c]) contribute(d, c, g, dw, 1); \
         break;
 #define PG_OP_HELPER1(name, forward, dx) \
     case PG_OP_##name: \
-        if (d->active[x]) contribute(d, x, g, dx, 0); \
+        if (d->active[a]) contribute(d, a, g, dx, 0); \
         break;
 #define PG_OP_HELPER2(name, forward, dx, dy, error) \
     case PG_OP_##name: \
-        if (d->active[x]) contribute(d, x, g, dx, 0); \
-        if (d->active[y]) contribute(d, y, g, dy, 0); \
+        if (d->active[a]) contribute(d, a, g, dx, 0); \
+        if (d->active[b]) contribute(d, b, g, dy, 0); \
         break;
 #define PG_OP_HELPER3(name, forward, dx, dy, dw) \
     case PG_OP_##name: \
-        if (d->active[x]) contribute(d, x, g, dx, 0); \
-        if (d->active[y]) contribute(d, y, g, dy, 0); \
-        if (d->active[w]) contribute(d, w, g, dw, 0); \
+        if (d->active[a]) contribute(d, a, g, dx, 0); \
+        if (d->active[b]) contribute(d, b, g, dy, 0); \
+        if (d->active[c]) contribute(d, c, g, dw, 0); \
         break;
 #include "ops.def"
     }
 }
 
 /* -- the whole ------------------------------------------------------------------------------------ */
-
-static pg_graph *copy(const pg_graph *graph)
-{
-    pg_graph *made = pgi_graph_new(&graph->memory);
-    pg_instruction *nodes;
-    pg_id *lists, *outputs;
-    if (!made) return NULL;
-    nodes = pgi_extend(&made->memory, &made->nodes, graph->nodes.count, sizeof *nodes);
-    lists = pgi_extend(&made->memory, &made->lists, graph->lists.count, sizeof *lists);
-    outputs = pgi_extend(&made->memory, &made->outputs, graph->outputs.count, sizeof *outputs);
-    if (!nodes || !lists || !outputs) {
-        pg_graph_free(made);
-        return NULL;
-    }
-    if (graph->nodes.count) memcpy(nodes, graph->nodes.items, graph->nodes.count * sizeof *nodes);
-    if (graph->lists.count) memcpy(lists, graph->lists.items, graph->lists.count * sizeof *lists);
-    if (graph->outputs.count) memcpy(outputs, graph->outputs.items, graph->outputs.count * sizeof *outputs);
-    made->inputs = graph->inputs;
-    return made;
-}
 
 static void mark_active(const pg_graph *graph, size_t count, const uint32_t *wanted, uint8_t *active)
 {
@@ -163,38 +129,28 @@ static void mark_active(const pg_graph *graph, size_t count, const uint32_t *wan
     }
 }
 
-pg_graph *pgi_derive(const pg_graph *graph, size_t count, const uint32_t *wanted)
+int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t count, const uint32_t *wanted,
+               pg_vector *outputs)
 {
-    const size_t size = graph->nodes.count, outputs = graph->outputs.count;
-    const pg_memory *memory = &graph->memory;
-    deriver d = {copy(graph),
-                 memory->resize(memory->context, NULL, (size + 1) * sizeof(pg_id)),
-                 memory->resize(memory->context, NULL, size + 1),
-                 0,
-                 0,
-                 0};
-    if (!d.graph || !d.adjoint || !d.active) d.failed = 1;
-    else {
-        mark_active(graph, count, wanted, d.active);
-        d.zero = emit(&d, (pg_instruction){.op = PG_OP_number, .number = 0.0});
-        d.one = emit(&d, (pg_instruction){.op = PG_OP_number, .number = 1.0});
-    }
-    for (size_t k = 0; !d.failed && k < outputs; k++) {
+    const size_t size = graph->nodes.count;
+    const pg_memory *m = &e->memory;
+    deriver d = {e, graph, at, NULL, NULL, pgi_emit_number(e, 0.0), pgi_emit_number(e, 1.0)};
+    int done = (d.adjoint = m->resize(m->context, NULL, (size + 1) * sizeof(pg_id))) &&
+               (d.active = m->resize(m->context, NULL, size + 1));
+    if (done) mark_active(graph, count, wanted, d.active);
+    for (size_t k = 0; done && k < graph->outputs.count; k++) {
         const pg_id output = PG_IDS(graph->outputs)[k];
-        for (size_t i = 0; i < size; i++) d.adjoint[i] = PG_NONE;
+        for (pg_id i = 0; i <= output; i++) d.adjoint[i] = PG_NONE;
+        for (size_t i = 0; i < count; i++) d.adjoint[wanted[i]] = PG_NONE;
         d.adjoint[output] = d.one;
-        for (pg_id z = output + 1; !d.failed && z-- > graph->inputs;)
+        for (pg_id z = output + 1; !e->failed && z-- > graph->inputs;)
             if (d.adjoint[z] != PG_NONE && d.active[z]) reverse(&d, z);
-        for (size_t i = 0; !d.failed && i < count; i++) {
+        for (size_t i = 0; done && i < count; i++) {
             const pg_id adjoint = d.adjoint[wanted[i]];
-            if (!pgi_append(memory, &d.graph->outputs, adjoint == PG_NONE ? d.zero : adjoint)) d.failed = 1;
+            done = !e->failed && pgi_append(m, outputs, adjoint == PG_NONE ? d.zero : adjoint);
         }
     }
-    if (d.adjoint) memory->resize(memory->context, d.adjoint, 0);
-    if (d.active) memory->resize(memory->context, d.active, 0);
-    if (d.failed) {
-        pg_graph_free(d.graph);
-        d.graph = NULL;
-    }
-    return d.graph;
+    if (d.adjoint) m->resize(m->context, d.adjoint, 0);
+    if (d.active) m->resize(m->context, d.active, 0);
+    return done && !e->failed;
 }

@@ -1,11 +1,12 @@
-/* Derivatives as a graph. */
+/* A graph's derivatives as instructions. */
 #ifndef PYGRAD_DERIVE_H
 #define PYGRAD_DERIVE_H
 
-#include "graph.h"
+#include "emit.h"
 
-/* A copy of the graph with more outputs: for each output k, and each of the `wanted` inputs i, the derivative of k in i,
- * the number 0 where it does not depend on it. NULL without memory. */
-pg_graph *pgi_derive(const pg_graph *graph, size_t count, const uint32_t *wanted);
+/* Emits the derivative of each output k in each of the `wanted` inputs i, and adds its instruction to `outputs`: the
+ * number 0 where k does not depend on i. `at` has the instructions of the graph's nodes. Returns 0 without memory. */
+int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t count, const uint32_t *wanted,
+               pg_vector *outputs);
 
 #endif

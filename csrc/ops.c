@@ -45,6 +45,20 @@ static const pg_op_info table[PG_OP_COUNT] = {
 
 const pg_op_info *pg_op(int op) { return op >= 0 && op < PG_OP_COUNT ? &table[op] : NULL; }
 
+const uint8_t pgi_arities[PG_OP_ALL] = {
+#define PG_OP_UNARY(name, ...) [PG_OP_##name] = 1,
+#define PG_OP_BINARY(name, ...) [PG_OP_##name] = 2,
+#define PG_OP_TERNARY(name, ...) [PG_OP_##name] = 3,
+#define PG_OP_NARY(name, ...) [PG_OP_##name] = PG_MANY,
+#define PG_OP_SCALAR PG_OP_BINARY
+#define PG_OP_PAIRED PG_OP_NARY
+#define PG_OP_INDEXED PG_OP_NARY
+#define PG_OP_HELPER1 PG_OP_UNARY
+#define PG_OP_HELPER2 PG_OP_BINARY
+#define PG_OP_HELPER3 PG_OP_TERNARY
+#include "ops.def"
+};
+
 /* Of all codes, the helpers' too. */
 static const struct {
     const char *name, *formula;

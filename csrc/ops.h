@@ -78,33 +78,11 @@ static inline double pgm_take(const double *data, size_t n, const pg_node *x, do
     PG_INLINE double pgi_value_##name(double x, double y, double w) { return forward; }
 #include "ops.def"
 
-/* How many operands an operation of a program has, up to three. Lists have 0. */
-static inline int pgi_arity(int op)
-{
-    switch (op) {
-#define PG_OP_UNARY(name, ...) case PG_OP_##name:
-#define PG_OP_HELPER1(name, ...) case PG_OP_##name:
-#include "ops.def"
-        return 1;
-#define PG_OP_BINARY(name, ...) case PG_OP_##name:
-#define PG_OP_SCALAR(name, ...) case PG_OP_##name:
-#define PG_OP_HELPER2(name, ...) case PG_OP_##name:
-#include "ops.def"
-        return 2;
-#define PG_OP_TERNARY(name, ...) case PG_OP_##name:
-#define PG_OP_HELPER3(name, ...) case PG_OP_##name:
-#include "ops.def"
-        return 3;
-    }
-    return 0;
-}
-
-/* Whether its operands are a list, in `lists`. */
-static inline int pgi_takes_list(int op)
-{
-    const pg_op_info *info = pg_op(op);
-    return info && (info->kind == PG_NARY || info->kind == PG_PAIRED || info->kind == PG_INDEXED);
-}
+/* How many operands an operation of a program has, up to three; PG_MANY for a list. */
+enum { PG_MANY = 4 };
+extern const uint8_t pgi_arities[PG_OP_ALL];
+static inline int pgi_takes_list(int op) { return pgi_arities[op] == PG_MANY; }
+static inline int pgi_arity(int op) { return pgi_arities[op] & 3; }
 
 /* The value of any operation of up to three operands, and of one of a list; the answer is a status. */
 int pgi_evaluate(int op, double x, double y, double w, double *z);

@@ -1,10 +1,11 @@
 /* Graphs and programs: what a recorded graph becomes when it is to be run many times.
  *
- *     arena --freeze.c--> graph --derive.c--> graph with adjoints --lower.c--> program --run.c--> numbers
+ *     arena --freeze.c--> graph --forward.c, derive.c--> instructions --schedule.c--> program --run.c--> numbers
  *
- * A graph is the recorded nodes, renumbered: the inputs first, operands before results. derive.c appends what computes
- * the gradients, out of the op table's partials, so that a derivative is a graph like any other. lower.c makes a program
- * of it: lists written out, numbers folded, equal instructions made one, grouped by depth and operation.
+ * A graph is the recorded nodes, renumbered: the inputs first, operands before results. forward.c emits instructions for
+ * its values, lists written out; derive.c those for its derivatives, out of the op table's partials, so that one set of
+ * operations computes all. emit.c folds numbers and makes equal instructions one; schedule.c groups what is needed by
+ * depth and operation.
  *
  * Neither changes once it is made; a run has memory of its own. All of it is linear in time and memory, without
  * recursion. */

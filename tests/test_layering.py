@@ -37,8 +37,9 @@ pygrad compiler lock opmath words
 ops bits
 slots program.h
 arena graph
-derive run
-lower
+emit run
+forward derive
+schedule
 record pass optim freeze
 call
 api

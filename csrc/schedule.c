@@ -1,0 +1,203 @@
+/* Instructions as a program: those that are needed, products fused with sums, grouped by depth and operation. */
+#include "derive.h"
+#include "forward.h"
+
+#include <string.h>
+
+/* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. */
+static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *uses)
+{
+    memset(uses, 0, e->code.count * sizeof *uses);
+    for (size_t k = 0; k < outputs->count; k++) uses[PG_IDS(*outputs)[k]] = 2;
+    for (size_t i = e->code.count; i-- > 0;) {
+        const pg_instruction *r = &CODE(e)[i];
+        const int arity = uses[i] ? pgi_arity(r->op) : 0;
+        if (arity > 0) uses[r->x]++;
+        if (arity > 1) uses[r->y]++;
+        if (arity > 2) uses[r->w]++;
+    }
+}
+
+/* A product that a sum alone uses becomes a part of it: muladd rounds twice, as the two do. */
+static void fuse(pg_emitter *e, uint32_t *uses)
+{
+    for (size_t i = 0; i < e->code.count; i++) {
+        pg_instruction *r = &CODE(e)[i];
+        const pg_instruction *product;
+        pg_id of, other;
+        if (r->op != PG_OP_add || !uses[i]) continue;
+        of = r->y, other = r->x;
+        if (CODE(e)[of].op != PG_OP_mul || uses[of] != 1) of = r->x, other = r->y;
+        product = &CODE(e)[of];
+        if (product->op != PG_OP_mul || uses[of] != 1) continue;
+        uses[of] = 0;
+        *r = (pg_instruction){.op = PG_OP_muladd, .x = product->x, .y = product->y, .w = other};
+    }
+}
+
+/* The depth of each instruction that is needed: 0 for inputs and numbers. Returns the largest. */
+static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32_t *depth)
+{
+    uint32_t deepest = 0;
+    for (size_t i = 0; i < e->code.count; i++) {
+        const pg_instruction *r = &CODE(e)[i];
+        const int arity = pgi_arity(r->op);
+        uint32_t below = 0;
+        depth[i] = 0;
+        if (!arity || !uses[i]) continue;
+        if (e->passes & PG_SCHEDULE) {
+            below = depth[r->x];
+            if (arity > 1 && depth[r->y] > below) below = depth[r->y];
+            if (arity > 2 && depth[r->w] > below) below = depth[r->w];
+        }
+        else below = deepest;           /* as emitted, each in a run of its own */
+        depth[i] = below + 1;
+        if (depth[i] > deepest) deepest = depth[i];
+    }
+    return deepest;
+}
+
+/* -- order ---------------------------------------------------------------------------------------- */
+
+enum { PG_KINDS = 512 };                /* more than there are kinds */
+
+/* Of an instruction: those of one depth and kind are one run. */
+static uint32_t kind_of(const pg_instruction *r) { return (uint32_t)r->op << 1 | r->checked; }
+
+/* Turns counts into where each begins. */
+static void sum_up(uint32_t *starts, size_t count)
+{
+    uint32_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t its = starts[i];
+        starts[i] = total;
+        total += its;
+    }
+}
+
+/* Sorts the instructions that have a depth by it, and those of one depth by kind, in the order of emission. Returns how
+ * many there are. `starts` has deepest + 1 places, and PG_KINDS at least. */
+static size_t sort(const pg_emitter *e, const uint32_t *depth, uint32_t deepest, uint32_t *starts, pg_id *some,
+                   pg_id *sorted)
+{
+    const pg_instruction *code = CODE(e);
+    size_t count = 0;
+    memset(starts, 0, PG_KINDS * sizeof *starts);
+    for (size_t i = 0; i < e->code.count; i++) starts[kind_of(&code[i])] += depth[i] != 0;
+    sum_up(starts, PG_KINDS);
+    for (size_t i = 0; i < e->code.count; i++)
+        if (depth[i]) some[starts[kind_of(&code[i])]++] = (pg_id)i, count++;
+    memset(starts, 0, ((size_t)deepest + 1) * sizeof *starts);
+    for (size_t i = 0; i < count; i++) starts[depth[some[i]]]++;
+    sum_up(starts, (size_t)deepest + 1);
+    for (size_t i = 0; i < count; i++) sorted[starts[depth[some[i]]]++] = some[i];
+    return count;
+}
+
+/* Gives numbers and inputs their registers, the first ones. */
+static int place_leaves(const pg_emitter *e, pg_program *p, const uint32_t *uses, pg_id *registers)
+{
+    pg_id count = 0;
+    for (size_t i = 0; i < e->code.count; i++) {
+        const pg_instruction *r = &CODE(e)[i];
+        double *place;
+        if (r->op != PG_OP_number || !uses[i]) continue;
+        if (!(place = pgi_extend(&p->memory, &p->numbers, 1, sizeof *place))) return 0;
+        *place = r->number;
+        registers[i] = count++;
+    }
+    for (pg_id i = 0; i < p->inputs; i++) registers[i] = count + i;
+    return 1;
+}
+
+/* Makes runs of the sorted instructions. */
+static int make_runs(const pg_emitter *e, pg_program *p, const pg_id *sorted, size_t count, const uint32_t *depth,
+                     pg_id *registers)
+{
+    const pg_instruction *code = CODE(e);
+    pg_id next = (pg_id)p->numbers.count + p->inputs;
+    for (size_t from = 0, to; from < count; from = to) {
+        const pg_instruction *first = &code[sorted[from]];
+        const size_t arity = (size_t)pgi_arity(first->op);
+        pg_run_of *run = pgi_extend(&p->memory, &p->runs, 1, sizeof *run);
+        pg_id *operands;
+        for (to = from; to < count; to++)
+            if (kind_of(&code[sorted[to]]) != kind_of(first) || depth[sorted[to]] != depth[sorted[from]]) break;
+        operands = pgi_extend(&p->memory, &p->operands, arity * (to - from), sizeof *operands);
+        if (!run || !operands) return 0;
+        *run = (pg_run_of){(uint32_t)(to - from), next, first->op, first->checked};
+        for (size_t i = from; i < to; i++, operands++) {
+            const pg_instruction *r = &code[sorted[i]];
+            operands[0] = registers[r->x];
+            if (arity > 1) operands[to - from] = registers[r->y];
+            if (arity > 2) operands[2 * (to - from)] = registers[r->w];
+            registers[sorted[i]] = next++;
+        }
+    }
+    p->registers = next;
+    return 1;
+}
+
+static void *take(const pg_memory *m, size_t count, size_t element)
+{ return count < SIZE_MAX / element ? m->resize(m->context, NULL, (count + 1) * element) : NULL; }
+
+static void give(const pg_memory *m, void *block)
+{
+    if (block) m->resize(m->context, block, 0);
+}
+
+static int schedule(pg_emitter *e, const pg_vector *outputs, pg_program *p)
+{
+    const size_t size = e->code.count;
+    const pg_memory *m = &e->memory;
+    uint32_t *uses = take(m, size, sizeof *uses), *depth = take(m, size, sizeof *depth), *starts = NULL;
+    pg_id *some = take(m, size, sizeof *some), *sorted = take(m, size, sizeof *sorted), *registers = some;
+    int done = uses && depth && some && sorted;
+    if (done) {
+        uint32_t deepest;
+        count_uses(e, outputs, uses);
+        if (e->passes & PG_FUSE) fuse(e, uses);
+        deepest = measure_depths(e, uses, depth);
+        if ((done = (starts = take(m, (size_t)deepest + PG_KINDS, sizeof *starts)) != NULL)) {
+            const size_t count = sort(e, depth, deepest, starts, some, sorted);
+            done = place_leaves(e, p, uses, registers) && make_runs(e, p, sorted, count, depth, registers);
+        }
+    }
+    for (size_t k = 0; done && k < outputs->count; k++)
+        done = pgi_append(&p->memory, &p->outputs, registers[PG_IDS(*outputs)[k]]);
+    give(m, uses), give(m, depth), give(m, starts), give(m, some), give(m, sorted);
+    return done;
+}
+
+/* -- the whole ------------------------------------------------------------------------------------ */
+
+static int compile(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, pg_program *p)
+{
+    const pg_memory *m = &graph->memory;
+    pg_id *at = take(m, graph->nodes.count, sizeof *at);
+    pg_vector outputs = {NULL, 0, 0};
+    int done = at && pgi_emit_graph(e, graph, at);
+    for (size_t k = 0; done && k < graph->outputs.count; k++)
+        done = pgi_append(m, &outputs, at[PG_IDS(graph->outputs)[k]]);
+    done = done && (!count || pgi_derive(e, graph, at, count, wanted, &outputs)) && schedule(e, &outputs, p);
+    give(m, at);
+    pgi_forget(m, &outputs);
+    return done;
+}
+
+pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
+{
+    const pg_memory *m = &graph->memory;
+    pg_program *p;
+    pg_emitter e;
+    for (size_t k = 0; k < count; k++)
+        if (wanted[k] >= graph->inputs) return NULL;
+    if (!(p = m->resize(m->context, NULL, sizeof *p))) return NULL;
+    *p = (pg_program){.memory = *m, .inputs = graph->inputs};
+    if (!pgi_emitter_begin(&e, m, passes, graph->inputs) || !compile(&e, graph, count, wanted, p)) {
+        pg_program_free(p);
+        p = NULL;
+    }
+    pgi_emitter_end(&e);
+    return p;
+}

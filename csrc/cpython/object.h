@@ -11,22 +11,7 @@
 #include "record.h"
 
 #if PY_VERSION_HEX < 0x030A0000
-static inline PyObject *py_new_reference(PyObject *object)
-{
-    Py_INCREF(object);
-    return object;
-}
-#define Py_NewRef(object) py_new_reference((PyObject *)(object))
-#define Py_XNewRef(object) ((object) ? Py_NewRef(object) : NULL)
-#endif
-#ifndef Py_XSETREF      /* private before 3.12 */
-#define Py_XSETREF(place, object) \
-    do { \
-        PyObject *replaced = (PyObject *)(place); \
-        (place) = (object); \
-        Py_XDECREF(replaced); \
-    } while (0)
-#define Py_SETREF Py_XSETREF
+#define Py_NewRef(object) (Py_INCREF(object), (PyObject *)(object))
 #endif
 
 /* What a Value carries beyond its node: all of it may be part of a reference cycle. */

@@ -235,9 +235,7 @@ static PyObject *on_new_attribute(PyObject *module, PyObject *function)
 
 /* -- the type --------------------------------------------------------------------------------------- */
 
-enum { OWN_METHODS = 2 };
-
-PyMethodDef py_value_methods[OWN_METHODS + PG_OP_COUNT + 1] = {
+PyMethodDef py_value_methods[PY_OWN_METHODS + PG_OP_COUNT + 1] = {
     {"backward", py_value_backward, METH_NOARGS, NULL},
     {"_step", py_value_step, METH_NOARGS, NULL},
 };
@@ -249,7 +247,7 @@ PyMethodDef py_value_functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyGetSetDef py_value_getsets[] = {
+static PyGetSetDef getsets[] = {
     {"data", get_data, set_data, NULL, NULL},
     {"grad", get_grad, set_grad, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -272,12 +270,11 @@ static PyType_Slot own_slots[] = {
     {Py_tp_clear, py_value_clear},
     {Py_tp_setattro, value_setattro},
     {Py_tp_methods, py_value_methods},
-    {Py_tp_getset, py_value_getsets},
+    {Py_tp_getset, getsets},
     {Py_tp_members, members},
 };
 
-/* Makes the type, with the methods of the op table. */
-PyTypeObject *py_make_value_type(PyMethodDef *operator_methods)
+PyTypeObject *py_make_value_type(void)
 {
     PyType_Slot slots[40];
     PyType_Spec spec = {"pygrad.Value", sizeof(py_value), 0,
@@ -287,7 +284,6 @@ PyTypeObject *py_make_value_type(PyMethodDef *operator_methods)
     memcpy(slots, own_slots, sizeof own_slots);
     for (const PyType_Slot *slot = py_operator_slots; slot->slot; slot++) slots[count++] = *slot;
     slots[count] = (PyType_Slot){0, NULL};
-    for (int i = 0; operator_methods[i].ml_name; i++) py_value_methods[OWN_METHODS + i] = operator_methods[i];
     str_data = PyUnicode_InternFromString("data");
     str_grad = PyUnicode_InternFromString("grad");
     str_backward = PyUnicode_InternFromString("_backward");

@@ -3,7 +3,7 @@
 
 pg_arena *py_arena;
 PyTypeObject *py_value_type;
-PyObject *py_node_attributes;
+PyObject *py_node_attributes, *py_convert;
 py_value *py_freelist[PY_MOST_FREE];
 int py_free_count;
 
@@ -50,24 +50,14 @@ int py_grow(void)
 /* 1: a number; 0: none; -1: an exception. What a number is stands in interface.py. */
 int py_number(PyObject *object, double *number)
 {
-    static PyObject *convert;
     PyObject *result;
+    int found;
     if (py_exact_number(object, number)) return 1;
-    if (!convert) {
-        PyObject *interface = PyImport_ImportModule("pygrad._backends.interface");
-        if (interface) convert = PyObject_GetAttrString(interface, "number");
-        Py_XDECREF(interface);
-        if (!convert) return -1;
-    }
-    result = PyObject_CallFunctionObjArgs(convert, object, NULL);
-    if (!result) return -1;
-    if (result == Py_NotImplemented) {
-        Py_DECREF(result);
-        return 0;
-    }
-    *number = PyFloat_AsDouble(result);
+    if (!(result = PyObject_CallFunctionObjArgs(py_convert, object, NULL))) return -1;
+    found = result != Py_NotImplemented;
+    if (found) *number = PyFloat_AsDouble(result);
     Py_DECREF(result);
-    return *number == -1.0 && PyErr_Occurred() ? -1 : 1;
+    return found;
 }
 
 /* Takes the nodes of a list of Values, and holds the Values until py_drop_values. */

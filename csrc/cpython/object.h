@@ -39,6 +39,7 @@ enum { PY_MOST_FREE = 1024 };
 extern pg_arena *py_arena;              /* all nodes of the process */
 extern PyTypeObject *py_value_type;
 extern PyObject *py_node_attributes;    /* node number -> dict of the attributes that live with the node */
+extern PyObject *py_convert;            /* interface.py's `number` */
 extern py_value *py_freelist[PY_MOST_FREE];     /* dead objects of the exact type, for use again */
 extern int py_free_count;
 

@@ -254,7 +254,8 @@ def equip(backend: Any) -> None:
     - ``node_attributes(value, create)``, ``object_attributes(value, create)``: see `Attribute`
     - ``closure(value)``, ``set_closure(value, closure)``; ``operands(value)``
     - ``raw_info(value)``: op code, symbol, exponent, partials
-    - ``on_init(function)``, ``on_new_attribute(function)``: take Value.__init__, and what makes room for an attribute
+    - ``use(initialize, new_attribute, number, required_number)``: take Value.__init__, what makes room for an
+      attribute, and what says which number an object is
 
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,
@@ -304,5 +305,4 @@ def equip(backend: Any) -> None:
     Value.label = Attribute("label", backend)
     backend.info = info
     backend.restore = _restorer(backend)
-    backend.on_new_attribute(_new_attribute(backend))
-    backend.on_init(_initializer(backend))
+    backend.use(_initializer(backend), _new_attribute(backend), number, required_number)

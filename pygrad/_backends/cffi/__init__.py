@@ -16,11 +16,10 @@ from pygrad._backends.cffi.value import (
     node_attributes,
     nonzero_grads,
     object_attributes,
-    on_init,
-    on_new_attribute,
     operands,
     raw_info,
     set_closure,
+    use,
     zero_graph,
 )
 from pygrad._backends.interface import equip

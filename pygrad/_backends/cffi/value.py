@@ -155,14 +155,9 @@ _new_attribute: Callable[[str], None]
 _NONE, _EMPTY = (), ""
 
 
-def on_init(function: Callable[..., None]) -> None:
-    global _initialize
-    _initialize = function
-
-
-def on_new_attribute(function: Callable[[str], None]) -> None:
-    global _new_attribute
-    _new_attribute = function
+def use(initialize: Callable[..., None], new_attribute: Callable[[str], None], *_: Any) -> None:
+    global _initialize, _new_attribute
+    _initialize, _new_attribute = initialize, new_attribute
 
 
 #: Where C puts a pass that waits. Making such a place takes as long as a small pass.

@@ -60,29 +60,22 @@ int py_number(PyObject *object, double *number)
     return found;
 }
 
-/* Takes the nodes of a list of Values, and holds the Values until py_drop_values. */
-int py_take_values(PyObject *list, const char *what, py_values *values)
+int py_take_values(PyObject *list, py_values *values)
 {
-    PyObject *items = PySequence_Tuple(list);
-    if (!items) return 0;
-    values->items = items;
-    values->count = (size_t)PyTuple_GET_SIZE(items);
-    values->nodes = PyMem_Malloc((values->count + 1) * sizeof *values->nodes);
-    if (!values->nodes) PyErr_NoMemory();
-    for (size_t i = 0; values->nodes && i < values->count; i++) {
-        PyObject *value = PyTuple_GET_ITEM(items, (Py_ssize_t)i);
-        int fine = PY_IS_VALUE(value) && py_has_node(value);
+    int fine;
+    if (!(values->items = PySequence_Tuple(list))) return 0;
+    values->count = (size_t)PyTuple_GET_SIZE(values->items);
+    fine = (values->nodes = PyMem_New(pg_node, values->count)) != NULL;
+    if (!fine) PyErr_NoMemory();
+    for (size_t i = 0; fine && i < values->count; i++) {
+        PyObject *value = PyTuple_GET_ITEM(values->items, (Py_ssize_t)i);
+        fine = PY_IS_VALUE(value) && py_has_node(value);
         if (fine) values->nodes[i] = PY_NODE(value);
-        else {
-            if (!PyErr_Occurred())
-                PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
-            PyMem_Free(values->nodes);
-            values->nodes = NULL;
-        }
+        else if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "parameters must be Values, not %.200s", Py_TYPE(value)->tp_name);
     }
-    if (values->nodes) return 1;
-    Py_DECREF(items);
-    return 0;
+    if (!fine) py_drop_values(values);
+    return fine;
 }
 
 void py_drop_values(py_values *values)

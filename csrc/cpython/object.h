@@ -27,7 +27,7 @@ typedef struct py_value {
     PyObject *weakrefs;
 } py_value;
 
-/* Values held while the library works on their nodes. */
+/* Values held while the library works on their nodes, from py_take_values to py_drop_values. */
 typedef struct py_values {
     PyObject *items;            /* a tuple */
     size_t count;
@@ -54,7 +54,7 @@ int py_number(PyObject *object, double *number);        /* also -1 */
 int py_are_two(const char *function, Py_ssize_t count);
 int py_has_node(PyObject *value);
 int py_check_value(PyObject *object);
-int py_take_values(PyObject *list, const char *what, py_values *values);
+int py_take_values(PyObject *list, py_values *values);
 void py_drop_values(py_values *values);
 int py_take_partials(PyObject *tuple, Py_ssize_t count, double **partials);
 int py_grow(void);

@@ -19,46 +19,36 @@ static pg_result record_leaf(double data)
     return node;
 }
 
-/* Gives an object a custom node, with local gradients, or with a name where these are NULL. */
-static int fill_custom(PyObject *self, double data, PyObject *operands, const double *partials, const char *symbol)
+/* Gives an object the node that is described so, as pg_restore makes it. */
+static int fill_node(PyObject *self, int op, double data, double grad, const py_values *operands, double exponent,
+                     int is_int, const double *partials, const char *symbol)
 {
-    py_values values;
     pg_result node;
-    int status;
-    if (!py_take_values(operands, "_children", &values)) return -1;
     do {
-        node = pgi_record_custom(py_arena, data, values.count, values.nodes, partials, partials ? NULL : symbol);
+        node = pg_restore(py_arena, op, data, grad, operands->count, operands->nodes, exponent, is_int, partials,
+                          partials ? NULL : symbol);
     } while (node == PG_FULL && py_grow());
-    status = py_replace_node(PY_VALUE(self), node, operands);
-    py_drop_values(&values);
-    return status;
+    return py_replace_node(PY_VALUE(self), node, operands->items);
 }
 
-/* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None): gives an
- * object the node that is described so, as pg_restore makes it. */
+/* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None) */
 static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (module, arguments))
 {
-    PyObject *self, *operands, *gradients;
-    int op, is_int, status = -1;
+    PyObject *self, *list, *gradients;
+    int op, is_int, taken = 1;
     double data, grad, exponent, *partials = NULL;
     const char *symbol;
-    py_values values;
-    if (!PyArg_ParseTuple(arguments, "O!iddO!dpyO", py_value_type, &self, &op, &data, &grad, &PyTuple_Type, &operands,
-                          &exponent, &is_int, &symbol, &gradients))
+    py_values operands;
+    if (!PyArg_ParseTuple(arguments, "O!iddOdpyO", py_value_type, &self, &op, &data, &grad, &list, &exponent, &is_int,
+                          &symbol, &gradients))
         return NULL;
-    if (gradients != Py_None && py_take_partials(gradients, PyTuple_GET_SIZE(operands), &partials) <= 0)
-        return PyErr_Occurred() ? NULL : py_raise(PG_BAD_COUNT);
-    if (py_take_values(operands, "operands", &values)) {
-        pg_result node;
-        do {
-            node = pg_restore(py_arena, op, data, grad, values.count, values.nodes, exponent, is_int, partials,
-                              partials ? NULL : symbol);
-        } while (node == PG_FULL && py_grow());
-        status = py_replace_node(PY_VALUE(self), node, operands);
-        py_drop_values(&values);
-    }
+    if (!py_take_values(list, &operands)) return NULL;
+    if (gradients != Py_None) taken = py_take_partials(gradients, (Py_ssize_t)operands.count, &partials);
+    if (taken == 0) py_raise(PG_BAD_COUNT);
+    if (taken > 0) fill_node(self, op, data, grad, &operands, exponent, is_int, partials, symbol);
     PyMem_Free(partials);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
+    py_drop_values(&operands);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 /* For subclasses, whose __init__ records the node, and for what else does not come by the vectorcall. */
@@ -85,6 +75,7 @@ static PY_ENTRY(PyObject *, value_new, (PyTypeObject * type, PyObject *arguments
 static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
     PyObject *children, *op;
+    py_values operands;
     const char *symbol = NULL;
     double data, *partials = NULL;
     Py_ssize_t length;
@@ -100,7 +91,11 @@ static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
         if (!symbol || (size_t)length != strlen(symbol)) return symbol ? 0 : -1;
     }
     else if ((status = py_take_partials(op, PyTuple_GET_SIZE(children), &partials)) <= 0) return status;
-    status = fill_custom(self, data, children, partials, symbol);
+    status = -1;
+    if (py_take_values(children, &operands)) {
+        status = fill_node(self, PG_OP_custom, data, 0.0, &operands, 0.0, 0, partials, symbol);
+        py_drop_values(&operands);
+    }
     PyMem_Free(partials);
     return status < 0 ? -1 : 1;
 }
@@ -150,7 +145,7 @@ static PY_ENTRY(PyObject *, value_vectorcall,
 static PY_ENTRY(PyObject *, get_number, (PyObject *self, void *is_grad), (self, is_grad))
 { return py_has_node(self) ? PyFloat_FromDouble((is_grad ? py_arena->grad : py_arena->data)[PY_NODE(self)]) : NULL; }
 
-static PY_ENTRY(int, set_number, (PyObject *self, PyObject *object, void *is_grad), (self, object, is_grad))
+PG_INLINE PY_ENTRY(int, set_number, (PyObject *self, PyObject *object, void *is_grad), (self, object, is_grad))
 {
     const char *name = is_grad ? "grad" : "data";
     double number;

@@ -18,12 +18,6 @@ void *py_raise(int status)
     return NULL;
 }
 
-int py_are_two(const char *function, Py_ssize_t count)
-{
-    if (count != 2) PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", function, count);
-    return count == 2;
-}
-
 int py_has_node(PyObject *value)
 {
     if (PG_LIKELY(PY_NODE(value))) return 1;

@@ -51,7 +51,6 @@ extern int py_free_count;
 /* Arguments. What returns an int is 0, with an exception, where it fails. */
 void *py_raise(int status);
 int py_number(PyObject *object, double *number);        /* also -1 */
-int py_are_two(const char *function, Py_ssize_t count);
 int py_has_node(PyObject *value);
 int py_check_value(PyObject *object);
 int py_take_values(PyObject *list, py_values *values);

@@ -26,43 +26,23 @@ static PY_ENTRY(PyObject *, operands_of, (PyObject *module, PyObject *value), (m
     return list_objects(PY_NODE(value), nodes, count);
 }
 
-/* The local gradients of a custom operation, a tuple, or None. */
-static PyObject *partials_of(pg_node node)
-{
-    const double *partials = pg_partials(py_arena, node);
-    size_t count = pg_operands(py_arena, node, 0, NULL);
-    PyObject *tuple;
-    if (!partials) Py_RETURN_NONE;
-    py_arena->nodes[node].refs++;       /* as in list_objects */
-    tuple = PyTuple_New((Py_ssize_t)count);
-    for (size_t i = 0; tuple && i < count; i++) {
-        PyObject *gradient = PyFloat_FromDouble(partials[i]);
-        if (gradient) PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, gradient);
-        else Py_CLEAR(tuple);
-    }
-    py_release(node);
-    return tuple;
-}
-
-/* (op code, symbol, exponent, local gradients): the exponent of a power by a number, else None. */
+/* (op code, symbol, exponent, whether it is an integer, local gradients): these are bytes, or None. */
 static PY_ENTRY(PyObject *, raw_info, (PyObject *module, PyObject *value), (module, value))
 {
-    int is_int, op;
     pg_node node;
-    PyObject *exponent, *partials;
+    double exponent;
+    Py_ssize_t bytes;
+    int is_int;
+    PyObject *info;
     if (!py_check_value(value)) return NULL;
     node = PY_NODE(value);
-    op = py_arena->nodes[node].op;
-    if (pg_op(op)->kind != PG_SCALAR) exponent = Py_NewRef(Py_None);
-    else {
-        double k = pg_exponent(py_arena, node, &is_int);
-        exponent = is_int ? PyLong_FromDouble(k) : PyFloat_FromDouble(k);
-    }
-    if (!exponent) return NULL;
-    partials = partials_of(node);
-    if (partials) return Py_BuildValue("iyNN", op, pg_symbol(py_arena, node), exponent, partials);
-    Py_DECREF(exponent);
-    return NULL;
+    py_arena->nodes[node].refs++;       /* as in list_objects */
+    exponent = pg_exponent(py_arena, node, &is_int);
+    bytes = (Py_ssize_t)(pg_operands(py_arena, node, 0, NULL) * sizeof(double));
+    info = Py_BuildValue("iydiy#", py_arena->nodes[node].op, pg_symbol(py_arena, node), exponent, is_int,
+                         (const char *)pg_partials(py_arena, node), bytes);
+    py_release(node);
+    return info;
 }
 
 static PY_ENTRY(PyObject *, zero_graph, (PyObject *module, PyObject *root), (module, root))

@@ -216,16 +216,8 @@ const double *pg_partials(pg_arena *arena, pg_node node)
 
 /* -- what a host attaches ------------------------------------------------------------------------ */
 
-static int need_object(pg_record *r)
-{
-    if (r->flags & PG_NEEDS_OBJECT) return PG_OK;
-    if (r->refs > 1) return PG_HAS_RESULTS;
-    r->flags |= PG_NEEDS_OBJECT;
-    return PG_OK;
-}
-
 int pg_need_object(pg_arena *arena, pg_node node)
-{ PG_CHECKED_CALL(int, node_status(arena, node), need_object(&arena->nodes[node])); }
+{ PG_CHECKED_CALL(int, node_status(arena, node), pgi_need_object(arena, node)); }
 
 int pg_notify_free(pg_arena *arena, pg_node node)
 { PG_CHECKED_CALL(int, node_status(arena, node), (arena->nodes[node].flags |= PG_NOTIFY_FREE, PG_OK)); }

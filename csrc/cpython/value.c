@@ -19,19 +19,8 @@ static pg_result record_leaf(double data)
     return node;
 }
 
-/* Gives an object the node that is described so, as pg_restore makes it. */
-static int fill_node(PyObject *self, int op, double data, double grad, const py_values *operands, double exponent,
-                     int is_int, const double *partials, const char *symbol)
-{
-    pg_result node;
-    do {
-        node = pg_restore(py_arena, op, data, grad, operands->count, operands->nodes, exponent, is_int, partials,
-                          partials ? NULL : symbol);
-    } while (node == PG_FULL && py_grow());
-    return py_replace_node(PY_VALUE(self), node, operands->items);
-}
-
-/* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None) */
+/* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None): gives an
+ * object the node that is described so, as pg_restore makes it. */
 static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (module, arguments))
 {
     PyObject *self, *list, *gradients;
@@ -39,13 +28,20 @@ static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (modu
     double data, grad, exponent, *partials = NULL;
     const char *symbol;
     py_values operands;
+    pg_result node;
     if (!PyArg_ParseTuple(arguments, "O!iddOdpyO", py_value_type, &self, &op, &data, &grad, &list, &exponent, &is_int,
                           &symbol, &gradients))
         return NULL;
     if (!py_take_values(list, &operands)) return NULL;
     if (gradients != Py_None) taken = py_take_partials(gradients, (Py_ssize_t)operands.count, &partials);
     if (taken == 0) py_raise(PG_BAD_COUNT);
-    if (taken > 0) fill_node(self, op, data, grad, &operands, exponent, is_int, partials, symbol);
+    if (taken > 0) {
+        do {
+            node = pg_restore(py_arena, op, data, grad, operands.count, operands.nodes, exponent, is_int, partials,
+                              partials ? NULL : symbol);
+        } while (node == PG_FULL && py_grow());
+        py_replace_node(PY_VALUE(self), node, operands.items);
+    }
     PyMem_Free(partials);
     py_drop_values(&operands);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -79,6 +75,7 @@ static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
     const char *symbol = NULL;
     double data, *partials = NULL;
     Py_ssize_t length;
+    pg_result node;
     int status;
     if ((count != 1 && count != 3) || !py_exact_number(arguments[0], &data)) return 0;
     if (count == 1) return py_replace_node(PY_VALUE(self), record_leaf(data), NULL) < 0 ? -1 : 1;
@@ -93,7 +90,10 @@ static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
     else if ((status = py_take_partials(op, PyTuple_GET_SIZE(children), &partials)) <= 0) return status;
     status = -1;
     if (py_take_values(children, &operands)) {
-        status = fill_node(self, PG_OP_custom, data, 0.0, &operands, 0.0, 0, partials, symbol);
+        do {
+            node = pgi_record_custom(py_arena, data, operands.count, operands.nodes, partials, symbol);
+        } while (node == PG_FULL && py_grow());
+        status = py_replace_node(PY_VALUE(self), node, children);
         py_drop_values(&operands);
     }
     PyMem_Free(partials);

@@ -108,18 +108,17 @@ static PY_ENTRY(PyObject *, node_attributes, (PyObject *module, PyObject *argume
 {
     PyObject *value, *key, *found, *created = NULL;
     int create;
-    if (!PyArg_ParseTuple(arguments, "Op", &value, &create)) return NULL;
-    if (!py_check_value(value) || !(key = PyLong_FromUnsignedLong(PY_NODE(value)))) return NULL;
-    found = PyDict_GetItemWithError(py_node_attributes, key);
-    if (!found && !PyErr_Occurred() && create) {
-        py_arena->nodes[PY_NODE(value)].flags |= PG_NOTIFY_FREE;
-        created = PyDict_New();
-        if (created && PyDict_SetItem(py_node_attributes, key, created) == 0) found = created;
-    }
+    if (!PyArg_ParseTuple(arguments, "Op", &value, &create) || !py_check_value(value)) return NULL;
+    if (create && !(created = PyDict_New())) return NULL;       /* first, as it may run a finalizer */
+    key = PyLong_FromUnsignedLong(PY_NODE(value));
+    if (create) py_arena->nodes[PY_NODE(value)].flags |= PG_NOTIFY_FREE;
+    if (!key) found = NULL;
+    else if (create) found = PyDict_SetDefault(py_node_attributes, key, created);
+    else found = PyDict_GetItemWithError(py_node_attributes, key);
     if (!found && !PyErr_Occurred()) found = Py_None;
     Py_XINCREF(found);
     Py_XDECREF(created);
-    Py_DECREF(key);
+    Py_XDECREF(key);
     return found;
 }
 

@@ -129,14 +129,12 @@ static inline int py_small_int(PyObject *object, double *number)
 #if PY_VERSION_HEX >= 0x030C0000
     if (!PyUnstable_Long_IsCompact((PyLongObject *)object)) return 0;
     *number = (double)PyUnstable_Long_CompactValue((PyLongObject *)object);
-    return 1;
 #else
     Py_ssize_t size = Py_SIZE(object);      /* digits, with the number's sign */
     if (size < -1 || size > 1) return 0;
-    if (size == 0) *number = 0.0;
-    else *number = (double)(size * (Py_ssize_t)((PyLongObject *)object)->ob_digit[0]);
-    return 1;
+    *number = size ? (double)(size * (Py_ssize_t)((PyLongObject *)object)->ob_digit[0]) : 0.0;
 #endif
+    return 1;
 }
 
 /* A number of the exact types, which most are. */

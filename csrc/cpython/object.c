@@ -97,28 +97,20 @@ int py_take_partials(PyObject *tuple, Py_ssize_t count, double **partials)
 
 /* -- nodes let go of ------------------------------------------------------------------------------ */
 
-/* Takes the attributes of a freed node out of the table; NULL where it has none. 0 without the memory to look. */
-static int take_attributes(pg_node node, PyObject **attributes)
-{
-    PyObject *key = PyLong_FromUnsignedLong(node);
-    *attributes = key ? PyDict_GetItemWithError(py_node_attributes, key) : NULL;
-    Py_XINCREF(*attributes);
-    if (*attributes) PyDict_DelItem(py_node_attributes, key);
-    Py_XDECREF(key);
-    if (!PyErr_Occurred()) return 1;
-    PyErr_Clear();
-    return 0;
-}
-
 /* Drops the attributes of freed nodes. Without memory a node stays on the list of freed ones, and its slot is not
  * reused. Dropping them can run Python code, and suspend the guard: so a node is done with before that. */
 PG_NOINLINE void py_forget_freed(void)
 {
     pg_node node;
-    PyObject *type, *error, *trace, *attributes;
+    PyObject *type, *error, *trace;
     PyErr_Fetch(&type, &error, &trace);
     while ((node = pgi_pop_freed(py_arena))) {
-        if (!take_attributes(node, &attributes)) {
+        PyObject *key = PyLong_FromUnsignedLong(node);
+        PyObject *attributes = key ? PyDict_GetItemWithError(py_node_attributes, key) : NULL;
+        Py_XINCREF(attributes);
+        if (attributes) PyDict_DelItem(py_node_attributes, key);
+        Py_XDECREF(key);
+        if (PyErr_Occurred()) {
             pgi_quarantine(py_arena, node);
             break;
         }

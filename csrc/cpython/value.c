@@ -50,21 +50,7 @@ static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (modu
 /* For subclasses, whose __init__ records the node, and for what else does not come by the vectorcall. */
 static PY_ENTRY(PyObject *, value_new, (PyTypeObject * type, PyObject *arguments, PyObject *keywords),
                 (type, arguments, keywords))
-{
-    py_value *value;
-    pg_result node;
-    if (type != py_value_type) return type->tp_alloc(type, 0);
-    node = record_leaf(NAN);
-    if (node < 0) return PyErr_Occurred() ? NULL : py_raise((int)node);
-    value = (py_value *)type->tp_alloc(type, 0);
-    if (!value) {
-        pgi_release(py_arena, pgi_node_of(node));
-        return NULL;
-    }
-    PyObject_GC_UnTrack(value);
-    py_link(value, pgi_node_of(node));
-    return (PyObject *)value;
-}
+{ return type == py_value_type ? py_finish_many(record_leaf(NAN), NULL) : type->tp_alloc(type, 0); }
 
 /* Gives an object its node where nothing is unusual: Value(number), or Value(number, tuple of Values, tuple of
  * numbers or string). 1: it has one; 0: something is unusual; -1: an exception. */

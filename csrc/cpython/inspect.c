@@ -31,16 +31,16 @@ static PY_ENTRY(PyObject *, raw_info, (PyObject *module, PyObject *value), (modu
 {
     pg_node node;
     double exponent;
-    Py_ssize_t bytes;
+    size_t count;
     int is_int;
     PyObject *info;
     if (!py_check_value(value)) return NULL;
     node = PY_NODE(value);
     py_arena->nodes[node].refs++;       /* as in list_objects */
     exponent = pg_exponent(py_arena, node, &is_int);
-    bytes = (Py_ssize_t)(pg_operands(py_arena, node, 0, NULL) * sizeof(double));
+    count = pg_operands(py_arena, node, 0, NULL);
     info = Py_BuildValue("iydiy#", py_arena->nodes[node].op, pg_symbol(py_arena, node), exponent, is_int,
-                         (const char *)pg_partials(py_arena, node), bytes);
+                         (const char *)pg_partials(py_arena, node), (Py_ssize_t)(count * sizeof(double)));
     py_release(node);
     return info;
 }

@@ -21,8 +21,11 @@ void pg_unlock(pg_arena *arena) { pgi_give_back(&arena->lock); }
         return answer; \
     } while (0)
 
-/* The same where the arguments may be refused: the status of a check, or else what one returns. */
+/* The same where the arguments may be refused: the status of a check, or else what one returns. Below it, for functions
+ * of a `node` or of `nodes`. */
 #define PG_CHECKED_CALL(type, status, work) PG_LOCKED(type, (answer = (status)) != PG_OK ? answer : (work))
+#define PG_ON_NODE(work) PG_CHECKED_CALL(int, node_status(arena, node), work)
+#define PG_ON_NODES(work) PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), work)
 
 /* -- checks -------------------------------------------------------------------------------------- */
 
@@ -89,8 +92,8 @@ uint64_t pg_live_nodes(pg_arena *arena)
 
 size_t pg_bytes(pg_arena *arena)
 {
-    const size_t object = arena->has_objects ? sizeof *arena->objects : 0;
-    const size_t slot = sizeof *arena->data + sizeof *arena->grad + sizeof *arena->nodes + object;
+    const size_t slot = sizeof *arena->data + sizeof *arena->grad + sizeof *arena->nodes +
+                        (arena->has_objects ? sizeof *arena->objects : 0);
     PG_LOCKED(size_t, (size_t)arena->slots.capacity *slot + arena->edge_bytes +
                           2 * (size_t)pgi_bits_size(arena->slots.capacity) * sizeof(uint64_t));
 }
@@ -116,9 +119,8 @@ pg_result pg_binary_left(pg_arena *arena, int op, double x, pg_node y)
 
 pg_result pg_scalar(pg_arena *arena, int op, pg_node x, double exponent, int exponent_is_int)
 {
-    const int flags = exponent_is_int ? PG_EXPONENT_IS_INT : 0;
     PG_CHECKED_CALL(pg_result, operand_status(arena, op, PG_SCALAR, x),
-                    pgi_record_constant(arena, op, x, exponent, 0, flags));
+                    pgi_record_constant(arena, op, x, exponent, 0, exponent_is_int ? PG_EXPONENT_IS_INT : 0));
 }
 
 pg_result pg_nary(pg_arena *arena, int op, size_t count, const pg_node *operands)
@@ -145,8 +147,7 @@ pg_result pg_restore(pg_arena *arena, int op, double data, double grad, size_t c
 
 /* -- references ---------------------------------------------------------------------------------- */
 
-int pg_retain(pg_arena *arena, pg_node node)
-{ PG_CHECKED_CALL(int, node_status(arena, node), (arena->nodes[node].refs++, PG_OK)); }
+int pg_retain(pg_arena *arena, pg_node node) { PG_ON_NODE((arena->nodes[node].refs++, PG_OK)); }
 
 int pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
 {
@@ -165,13 +166,9 @@ int pg_release(pg_arena *arena, size_t count, const pg_node *nodes)
 
 double pg_data(pg_arena *arena, pg_node node) { PG_LOCKED(double, pgi_in_use(arena, node) ? arena->data[node] : NAN); }
 double pg_grad(pg_arena *arena, pg_node node) { PG_LOCKED(double, pgi_in_use(arena, node) ? arena->grad[node] : NAN); }
+int pg_set_data(pg_arena *arena, pg_node node, double data) { PG_ON_NODE((arena->data[node] = data, PG_OK)); }
+int pg_set_grad(pg_arena *arena, pg_node node, double grad) { PG_ON_NODE((arena->grad[node] = grad, PG_OK)); }
 int pg_op_of(pg_arena *arena, pg_node node) { PG_LOCKED(int, pgi_in_use(arena, node) ? arena->nodes[node].op : -1); }
-
-int pg_set_data(pg_arena *arena, pg_node node, double data)
-{ PG_CHECKED_CALL(int, node_status(arena, node), (arena->data[node] = data, PG_OK)); }
-
-int pg_set_grad(pg_arena *arena, pg_node node, double grad)
-{ PG_CHECKED_CALL(int, node_status(arena, node), (arena->grad[node] = grad, PG_OK)); }
 
 uint32_t pg_references(pg_arena *arena, pg_node node)
 { PG_LOCKED(uint32_t, pgi_in_use(arena, node) ? arena->nodes[node].refs : 0); }
@@ -220,22 +217,12 @@ const double *pg_partials(pg_arena *arena, pg_node node)
 
 /* -- what a host attaches ------------------------------------------------------------------------ */
 
-static int need_object(pg_record *r)
-{
-    if (r->flags & PG_NEEDS_OBJECT) return PG_OK;
-    if (r->refs > 1) return PG_HAS_RESULTS;
-    r->flags |= PG_NEEDS_OBJECT;
-    return PG_OK;
-}
+int pg_need_object(pg_arena *arena, pg_node node) { PG_ON_NODE(pgi_need_object(arena, node)); }
 
-int pg_need_object(pg_arena *arena, pg_node node)
-{ PG_CHECKED_CALL(int, node_status(arena, node), need_object(&arena->nodes[node])); }
-
-int pg_notify_free(pg_arena *arena, pg_node node)
-{ PG_CHECKED_CALL(int, node_status(arena, node), (arena->nodes[node].flags |= PG_NOTIFY_FREE, PG_OK)); }
+int pg_notify_free(pg_arena *arena, pg_node node) { PG_ON_NODE((arena->nodes[node].flags |= PG_NOTIFY_FREE, PG_OK)); }
 
 int pg_set_external(pg_arena *arena, pg_node node, int on)
-{ PG_CHECKED_CALL(int, node_status(arena, node), pgi_set_external(arena, node, on) ? PG_OK : PG_HAS_RESULTS); }
+{ PG_ON_NODE(pgi_set_external(arena, node, on) ? PG_OK : PG_HAS_RESULTS); }
 
 pg_node pg_pop_freed(pg_arena *arena) { PG_LOCKED(pg_node, pgi_pop_freed(arena)); }
 
@@ -268,33 +255,26 @@ void pg_abandon(pg_pass *pass)
     pg_unlock(arena);
 }
 
-int pg_reverse_node(pg_arena *arena, pg_node node)
-{ PG_CHECKED_CALL(int, node_status(arena, node), (pgi_reverse_node(arena, node), PG_OK)); }
+int pg_reverse_node(pg_arena *arena, pg_node node) { PG_ON_NODE((pgi_reverse_node(arena, node), PG_OK)); }
 
 int pg_zero_graph(pg_arena *arena, pg_node root)
 { PG_CHECKED_CALL(int, node_status(arena, root), pgi_zero_graph(arena, root)); }
 
 pg_result pg_nonzero_grads(pg_arena *arena, pg_node root, size_t room, pg_node *nodes)
-{ PG_LOCKED(pg_result, pgi_in_use(arena, root) ? pgi_nonzero_grads(arena, root, room, nodes) : PG_BAD_NODE); }
+{ PG_CHECKED_CALL(pg_result, node_status(arena, root), pgi_nonzero_grads(arena, root, room, nodes)); }
 
 /* -- optimizers ---------------------------------------------------------------------------------- */
 
 int pg_sgd(pg_arena *arena, size_t count, const pg_node *nodes, const pg_sgd_options *options, double *velocity,
            int first)
-{
-    PG_CHECKED_CALL(int, nodes_status(arena, count, nodes),
-                    (pgi_sgd(arena, count, nodes, options, velocity, first), PG_OK));
-}
+{ PG_ON_NODES((pgi_sgd(arena, count, nodes, options, velocity, first), PG_OK)); }
 
 int pg_adam(pg_arena *arena, size_t count, const pg_node *nodes, const pg_adam_options *options, double *mean,
             double *square, double *top, double step)
-{
-    PG_CHECKED_CALL(int, nodes_status(arena, count, nodes),
-                    (pgi_adam(arena, count, nodes, options, mean, square, top, step), PG_OK));
-}
+{ PG_ON_NODES((pgi_adam(arena, count, nodes, options, mean, square, top, step), PG_OK)); }
 
 int pg_zero_grads(pg_arena *arena, size_t count, const pg_node *nodes)
-{ PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_zero_grads(arena, count, nodes), PG_OK)); }
+{ PG_ON_NODES((pgi_zero_grads(arena, count, nodes), PG_OK)); }
 
 /* -- graphs and programs --------------------------------------------------------------------------- */
 
@@ -319,10 +299,10 @@ int pg_freeze(pg_arena *arena, size_t outputs, const pg_node *output, size_t inp
 }
 
 int pg_gather(pg_arena *arena, size_t count, const pg_node *nodes, double *data)
-{ PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_gather(arena, count, nodes, data), PG_OK)); }
+{ PG_ON_NODES((pgi_gather(arena, count, nodes, data), PG_OK)); }
 
 int pg_scatter(pg_arena *arena, size_t count, const pg_node *nodes, const double *grads)
-{ PG_CHECKED_CALL(int, nodes_status(arena, count, nodes), (pgi_scatter(arena, count, nodes, grads), PG_OK)); }
+{ PG_ON_NODES((pgi_scatter(arena, count, nodes, grads), PG_OK)); }
 
 static int call_status(const pg_arena *arena, const pg_function *f, const pg_node *nodes)
 {

@@ -30,15 +30,13 @@ void pgi_deallocate(pg_arena *arena, void *block)
 static pg_pass *new_pass(pg_arena *arena)
 {
     pg_pass *pass = pgi_allocate(arena, NULL, sizeof *pass);
-    if (!pass) return NULL;
-    memset(pass, 0, sizeof *pass);
-    pass->arena = arena;
+    if (pass) *pass = (pg_pass){.arena = arena};
     return pass;
 }
 
 static void free_pass(pg_pass *pass)
 {
-    if (pass->marks.indices) pgi_deallocate(pass->arena, pass->marks.level[0]);
+    pgi_deallocate(pass->arena, pass->marks.level[0]);
     pgi_deallocate(pass->arena, pass);
 }
 
@@ -49,13 +47,8 @@ pg_arena *pg_arena_new(uint64_t limit, pg_resize resize, void *context, int obje
     if (!limit || limit > PG_MOST_NODES) limit = PG_MOST_NODES;
     arena = resize(context, NULL, sizeof *arena);
     if (!arena) return NULL;
-    memset(arena, 0, sizeof *arena);
-    arena->resize = resize;
-    arena->context = context;
-    arena->limit = limit;
-    arena->has_objects = objects;
-    arena->slots.top = arena->slots.free_begin = arena->slots.free_end = 1;
-    arena->slots.quota = PG_NO_QUOTA;
+    *arena = (pg_arena){.limit = limit, .has_objects = objects, .resize = resize, .context = context};
+    arena->slots = (pg_slots){.top = 1, .free_begin = 1, .free_end = 1, .quota = PG_NO_QUOTA};
     if (pgi_grow(arena, limit < PG_FIRST_CAPACITY ? limit : PG_FIRST_CAPACITY)) {
         pg_arena_free(arena);
         return NULL;
@@ -71,7 +64,7 @@ void pg_arena_free(pg_arena *arena)
     for (uint64_t n = 1; n < arena->slots.top; n++)
         if (arena->nodes[n].flags & PG_LIST) pgi_deallocate(arena, arena->nodes[n].edges);
     if (arena->idle) free_pass(arena->idle);
-    if (arena->slots.free.indices) pgi_deallocate(arena, arena->slots.free.level[0]);
+    pgi_deallocate(arena, arena->slots.free.level[0]);
     pgi_deallocate(arena, arena->data);
     pgi_deallocate(arena, arena->grad);
     pgi_deallocate(arena, arena->nodes);
@@ -90,7 +83,7 @@ static int resize_column(pg_arena *arena, void *column, uint64_t count, size_t e
 
 static int reserve_bits(pg_arena *arena, pg_bits *bits, uint64_t indices)
 {
-    uint64_t *old = bits->indices ? bits->level[0] : NULL, *block;
+    uint64_t *old = bits->level[0], *block;
     if (bits->indices >= indices) return PG_OK;
     block = pgi_allocate(arena, NULL, pgi_bits_size(indices) * sizeof *block);
     if (!block) return PG_NO_MEMORY;
@@ -120,8 +113,8 @@ int pgi_grow(pg_arena *arena, uint64_t nodes)
         reserve_bits(arena, &arena->slots.free, count))
         return PG_NO_MEMORY;
     if (arena->has_objects) memset(arena->objects + old, 0, (size_t)(count - old) * sizeof *arena->objects);
-    if (!arena->idle && !(arena->idle = new_pass(arena))) return PG_NO_MEMORY;
-    if (reserve_bits(arena, &arena->idle->marks, count)) return PG_NO_MEMORY;
+    if (!arena->idle) arena->idle = new_pass(arena);
+    if (!arena->idle || reserve_bits(arena, &arena->idle->marks, count)) return PG_NO_MEMORY;
     arena->slots.capacity = count;
     pgi_slots_renew(&arena->slots);
     return PG_OK;
@@ -142,14 +135,10 @@ pg_pass *pgi_pass_take(pg_arena *arena)
 
 void pgi_pass_give(pg_pass *pass)
 {
-    pg_arena *arena = pass->arena;
-    pg_pass *other = arena->idle;
-    if (other && other->marks.indices >= pass->marks.indices) {
-        free_pass(pass);
-        return;
-    }
-    if (other) free_pass(other);
-    arena->idle = pass;
+    pg_pass **idle = &pass->arena->idle, *smaller = *idle;
+    if (smaller && smaller->marks.indices >= pass->marks.indices) smaller = pass;
+    else *idle = pass;
+    if (smaller) free_pass(smaller);
 }
 
 /* -- operands ---------------------------------------------------------------------------------- */

@@ -129,6 +129,14 @@ static inline void pgi_release(pg_arena *arena, pg_node node)
     if (--arena->nodes[node].refs == 0) pgi_free_nodes(arena, node);
 }
 
+static inline int pgi_need_object(pg_arena *arena, pg_node node)
+{
+    pg_record *r = &arena->nodes[node];
+    if (!(r->flags & PG_NEEDS_OBJECT) && r->refs > 1) return PG_HAS_RESULTS;
+    r->flags |= PG_NEEDS_OBJECT;
+    return PG_OK;
+}
+
 /* The node of a recording's result that is no error. */
 static inline pg_node pgi_node_of(pg_result result) { return (pg_node)(result & (PG_HOLD_OPERANDS - 1)); }
 

@@ -1,6 +1,5 @@
-/* A set of 32-bit indices as a tree of bits: level 0 has one bit an index, and each further level one
- * bit for each word below it that is not zero. Finding the next member takes a word per level, however
- * sparse the set. */
+/* A set of 32-bit indices as a tree of bits: level 0 has one bit an index, and each further level one bit for each word
+ * below it that is not zero. Finding the next member takes a word per level, however sparse the set. */
 #ifndef PYGRAD_BITS_H
 #define PYGRAD_BITS_H
 
@@ -13,9 +12,9 @@ enum { PG_LEVELS = 6 };
 _Static_assert(6 * PG_LEVELS >= 32, "64^PG_LEVELS indices must be at least 2^32");
 
 typedef struct pg_bits {
-    uint64_t *level[PG_LEVELS];     /* one block, level 0 first; the last level is one word */
+    uint64_t *level[PG_LEVELS]; /* one block, level 0 first; the last level is one word */
     int levels;
-    uint64_t indices;               /* how many it has room for */
+    uint64_t indices; /* how many it has room for */
 } pg_bits;
 
 static inline uint64_t pgi_bits_words(uint64_t indices, int level) { return ((indices - 1) >> (6 * (level + 1))) + 1; }
@@ -35,7 +34,7 @@ static inline void pgi_bits_move(pg_bits *bits, uint64_t *block, uint64_t indice
     memset(block, 0, (size_t)pgi_bits_size(indices) * sizeof *block);
     do {
         if (l < old) memcpy(block, bits->level[l], (size_t)pgi_bits_words(bits->indices, l) * sizeof *block);
-        else if (l > 0)     /* the smaller tree's last level was one word: the first of this one's */
+        else if (l > 0) /* the smaller tree's last level was one word: the first of this one's */
             block[0] = bits->level[l - 1][0] != 0;
         bits->level[l] = block;
         block += pgi_bits_words(indices, l);

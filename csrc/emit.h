@@ -4,7 +4,8 @@
 
 #include "graph.h"
 
-enum { PG_NUMBERS = 4096, PG_NONE = UINT32_MAX };
+enum { PG_NUMBERS = 4096 };
+#define PG_NONE UINT32_MAX              /* no id */
 
 /* Chains of instructions, each as id + 1, 0 at the end. */
 typedef struct pg_link {

@@ -7,23 +7,13 @@ typedef struct waiting {
     PyObject *value, *closure;
 } waiting;
 
-/* The pass is over; it held the root, perhaps the last to do so. */
-static int close_pass(int status)
-{
-    if (py_arena->freed) py_forget_freed();
-    return status;
-}
-
-/* From a node whose step is external, 0 or a status. 1: the pass waits for a closure; 0: it is over; -1: an exception
- * ended it. */
-static PG_NOINLINE int find_closure(waiting *at, pg_result node)
+/* Goes on from a node whose step is external, 0 or a status, or ends the pass where an exception was raised. 1: the pass
+ * waits for a closure; 0: it is over; -1: an exception ended it. */
+static PG_NOINLINE int find_closure(waiting *at, pg_result node, int raised)
 {
     for (; node > 0; node = pgi_resume(&at->pass)) {
         const py_held *held;
-        if (!(at->value = py_object_of((pg_node)node))) {
-            pgi_end_pass(at->pass);
-            return close_pass(-1);
-        }
+        if ((raised = !(at->value = py_object_of((pg_node)node)))) break;
         held = PY_VALUE(at->value)->held;
         if (held && held->closure) {
             at->closure = Py_NewRef(held->closure);
@@ -31,8 +21,10 @@ static PG_NOINLINE int find_closure(waiting *at, pg_result node)
         }
         Py_DECREF(at->value);
     }
-    if (node < 0) py_raise((int)node);
-    return close_pass(node < 0 ? -1 : 0);
+    if (raised) pgi_end_pass(at->pass);
+    else if (node < 0) py_raise((int)node);
+    if (py_arena->freed) py_forget_freed();     /* the pass held the root, perhaps the last to do so */
+    return raised || node < 0 ? -1 : 0;
 }
 
 static PY_ENTRY(int, begin_pass, (waiting * at, PyObject *root), (at, root))
@@ -40,18 +32,12 @@ static PY_ENTRY(int, begin_pass, (waiting * at, PyObject *root), (at, root))
     pg_result node;
     if (!py_has_node(root)) return -1;
     node = pgi_backward(py_arena, PY_NODE(root), &at->pass);
-    return PG_LIKELY(node == PG_OK) ? 0 : find_closure(at, node);
+    return PG_LIKELY(node == PG_OK) ? 0 : find_closure(at, node, 0);
 }
 
 /* After the closure, which has raised an exception or not. */
 static PY_ENTRY(int, resume_pass, (waiting * at, int raised), (at, raised))
-{
-    if (raised) {
-        pgi_end_pass(at->pass);
-        return close_pass(-1);
-    }
-    return find_closure(at, pgi_resume(&at->pass));
-}
+{ return find_closure(at, raised ? PG_OK : pgi_resume(&at->pass), raised); }
 
 /* Not an entry: a closure may do what any Python code may, beside other threads. */
 PyObject *py_value_backward(PyObject *self, PyObject *unused)

@@ -26,43 +26,23 @@ static PY_ENTRY(PyObject *, operands_of, (PyObject *module, PyObject *value), (m
     return list_objects(PY_NODE(value), nodes, count);
 }
 
-/* The local gradients of a custom operation, a tuple, or None. */
-static PyObject *partials_of(pg_node node)
-{
-    const double *partials = pg_partials(py_arena, node);
-    size_t count = pg_operands(py_arena, node, 0, NULL);
-    PyObject *tuple;
-    if (!partials) Py_RETURN_NONE;
-    py_arena->nodes[node].refs++;       /* as in list_objects */
-    tuple = PyTuple_New((Py_ssize_t)count);
-    for (size_t i = 0; tuple && i < count; i++) {
-        PyObject *gradient = PyFloat_FromDouble(partials[i]);
-        if (gradient) PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, gradient);
-        else Py_CLEAR(tuple);
-    }
-    py_release(node);
-    return tuple;
-}
-
-/* (op code, symbol, exponent, local gradients): the exponent of a power by a number, else None. */
+/* (op code, symbol, exponent, whether it is an integer, local gradients): these are bytes, or None. */
 static PY_ENTRY(PyObject *, raw_info, (PyObject *module, PyObject *value), (module, value))
 {
-    int is_int, op;
     pg_node node;
-    PyObject *exponent, *partials;
+    double exponent;
+    size_t count;
+    int is_int;
+    PyObject *info;
     if (!py_check_value(value)) return NULL;
     node = PY_NODE(value);
-    op = py_arena->nodes[node].op;
-    if (pg_op(op)->kind != PG_SCALAR) exponent = Py_NewRef(Py_None);
-    else {
-        double k = pg_exponent(py_arena, node, &is_int);
-        exponent = is_int ? PyLong_FromDouble(k) : PyFloat_FromDouble(k);
-    }
-    if (!exponent) return NULL;
-    partials = partials_of(node);
-    if (partials) return Py_BuildValue("iyNN", op, pg_symbol(py_arena, node), exponent, partials);
-    Py_DECREF(exponent);
-    return NULL;
+    py_arena->nodes[node].refs++;       /* as in list_objects */
+    exponent = pg_exponent(py_arena, node, &is_int);
+    count = pg_operands(py_arena, node, 0, NULL);
+    info = Py_BuildValue("iydiy#", py_arena->nodes[node].op, pg_symbol(py_arena, node), exponent, is_int,
+                         (const char *)pg_partials(py_arena, node), (Py_ssize_t)(count * sizeof(double)));
+    py_release(node);
+    return info;
 }
 
 static PY_ENTRY(PyObject *, zero_graph, (PyObject *module, PyObject *root), (module, root))
@@ -116,51 +96,49 @@ PY_ENTRY(int, py_set_closure, (PyObject *value, PyObject *closure), (value, clos
     return 0;
 }
 
-static PyObject *set_closure(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *set_closure(PyObject *module, PyObject *arguments)
 {
-    if (!py_are_two("set_closure", count)) return NULL;
-    return py_set_closure(arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(Py_None);
+    PyObject *value, *closure;
+    if (!PyArg_ParseTuple(arguments, "OO", &value, &closure)) return NULL;
+    return py_set_closure(value, closure) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* node_attributes(value, create): the dict of attributes that live with the node, or None where there is none. */
-static PY_ENTRY(PyObject *, node_attributes, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
-                (module, arguments, count))
+static PY_ENTRY(PyObject *, node_attributes, (PyObject *module, PyObject *arguments), (module, arguments))
 {
-    PyObject *key, *found, *created = NULL;
-    if (!py_are_two("node_attributes", count)) return NULL;
-    if (!py_check_value(arguments[0]) || !(key = PyLong_FromUnsignedLong(PY_NODE(arguments[0])))) return NULL;
-    found = PyDict_GetItemWithError(py_node_attributes, key);
-    if (!found && !PyErr_Occurred() && arguments[1] == Py_True) {
-        py_arena->nodes[PY_NODE(arguments[0])].flags |= PG_NOTIFY_FREE;
-        created = PyDict_New();
-        if (created && PyDict_SetItem(py_node_attributes, key, created) == 0) found = created;
-    }
+    PyObject *value, *key, *found, *created = NULL;
+    int create;
+    if (!PyArg_ParseTuple(arguments, "Op", &value, &create) || !py_check_value(value)) return NULL;
+    if (create && !(created = PyDict_New())) return NULL;       /* first, as it may run a finalizer */
+    key = PyLong_FromUnsignedLong(PY_NODE(value));
+    if (create) py_arena->nodes[PY_NODE(value)].flags |= PG_NOTIFY_FREE;
+    if (!key) found = NULL;
+    else if (create) found = PyDict_SetDefault(py_node_attributes, key, created);
+    else found = PyDict_GetItemWithError(py_node_attributes, key);
     if (!found && !PyErr_Occurred()) found = Py_None;
     Py_XINCREF(found);
     Py_XDECREF(created);
-    Py_DECREF(key);
+    Py_XDECREF(key);
     return found;
 }
 
 /* object_attributes(value, create): the dict of attributes that live with the object. None where there is none, or
  * where results were recorded already, which do not hold the object. */
-static PY_ENTRY(PyObject *, object_attributes, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
-                (module, arguments, count))
+static PY_ENTRY(PyObject *, object_attributes, (PyObject *module, PyObject *arguments), (module, arguments))
 {
+    PyObject *value;
     py_held *held;
-    if (!py_are_two("object_attributes", count) || !py_check_value(arguments[0])) return NULL;
-    if (arguments[1] == Py_True) {
-        int status = py_need_object(PY_VALUE(arguments[0]));
+    int create;
+    if (!PyArg_ParseTuple(arguments, "Op", &value, &create) || !py_check_value(value)) return NULL;
+    if (create) {
+        int status = py_need_object(PY_VALUE(value));
         if (status < 0) return NULL;
         if (!status) Py_RETURN_NONE;
-        held = PY_VALUE(arguments[0])->held;
-        if (!held->attributes && !(held->attributes = PyDict_New())) return NULL;
     }
-    held = PY_VALUE(arguments[0])->held;
+    held = PY_VALUE(value)->held;
+    if (create && !held->attributes && !(held->attributes = PyDict_New())) return NULL;
     return Py_NewRef(held && held->attributes ? held->attributes : Py_None);
 }
-
-#define PY_FAST(function) (PyCFunction)(void (*)(void)) function
 
 PyMethodDef py_inspect_functions[] = {
     {"operands", operands_of, METH_O, NULL},
@@ -168,8 +146,8 @@ PyMethodDef py_inspect_functions[] = {
     {"zero_graph", zero_graph, METH_O, NULL},
     {"nonzero_grads", nonzero_grads, METH_O, NULL},
     {"closure", closure_of, METH_O, NULL},
-    {"set_closure", PY_FAST(set_closure), METH_FASTCALL, NULL},
-    {"node_attributes", PY_FAST(node_attributes), METH_FASTCALL, NULL},
-    {"object_attributes", PY_FAST(object_attributes), METH_FASTCALL, NULL},
+    {"set_closure", set_closure, METH_VARARGS, NULL},
+    {"node_attributes", node_attributes, METH_VARARGS, NULL},
+    {"object_attributes", object_attributes, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

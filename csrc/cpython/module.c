@@ -33,90 +33,47 @@ static PyObject *after_fork(PyObject *module, PyObject *unused)
 }
 #endif
 
-static PyObject *document(PyObject *module, PyObject *texts);
-
-static PyMethodDef operator_methods[PG_OP_COUNT + 1], operator_functions[PG_OP_COUNT + 1];
-static PyMethodDef own_functions[] = {
-    {"live_nodes", live_nodes, METH_NOARGS, NULL},
-    {"memory", memory, METH_NOARGS, NULL},
-    {"check", check, METH_NOARGS, NULL},
-    {"document", document, METH_O, NULL},
-#ifdef PY_FORK_HOOKS
-    {"before_fork", before_fork, METH_NOARGS, NULL},
-    {"after_fork", after_fork, METH_NOARGS, NULL},
-#endif
-    {NULL, NULL, 0, NULL},
-};
-
-/* Gives a docstring to what has that name. Returns how many there were. */
-static int set_doc(PyMethodDef *definition, const char *name, const char *text)
+/* document(object, text): gives a method, a property or a function from here its docstring, with the signature. The text
+ * lives as long as the process. */
+static PyObject *document(PyObject *module, PyObject *arguments)
 {
-    for (; definition->ml_name; definition++)
-        if (!strcmp(definition->ml_name, name)) {
-            definition->ml_doc = text;
-            return 1;
-        }
-    return 0;
-}
-
-static int set_property_doc(const char *name, const char *text)
-{
-    for (PyGetSetDef *property = py_value_getsets; property->name; property++)
-        if (!strcmp(property->name, name)) {
-            property->doc = text;
-            return 1;
-        }
-    return 0;
-}
-
-/* document({name: text}): docstrings, each with its signature, of methods ("Value.exp") and of functions ("exp"). The
- * texts live as long as the process. */
-static PyObject *document(PyObject *module, PyObject *texts)
-{
-    PyObject *name, *text;
-    Py_ssize_t at = 0;
-    if (!PyDict_Check(texts)) return PyErr_Format(PyExc_TypeError, "expected a dict");
-    while (PyDict_Next(texts, &at, &name, &text)) {
-        const char *member = PyUnicode_AsUTF8(name), *doc = PyUnicode_AsUTF8(text);
-        int found;
-        if (!member || !doc) return NULL;
-        if (!strncmp(member, "Value.", 6))
-            found = set_doc(py_value_methods, member + 6, doc) + set_property_doc(member + 6, doc);
-        else
-            found = set_doc(operator_functions, member, doc) + set_doc(own_functions, member, doc) +
-                    set_doc(py_inspect_functions, member, doc);
-        if (!found) return PyErr_Format(PyExc_KeyError, "%s", member);
-        Py_INCREF(text);
-    }
+    PyObject *object, *text;
+    const char *doc;
+    if (!PyArg_ParseTuple(arguments, "OU", &object, &text) || !(doc = PyUnicode_AsUTF8(text))) return NULL;
+    if (PyCFunction_Check(object)) ((PyCFunctionObject *)object)->m_ml->ml_doc = doc;
+    else if (Py_TYPE(object) == &PyMethodDescr_Type) ((PyMethodDescrObject *)object)->d_method->ml_doc = doc;
+    else if (Py_TYPE(object) == &PyGetSetDescr_Type) ((PyGetSetDescrObject *)object)->d_getset->doc = doc;
+    else return PyErr_Format(PyExc_TypeError, "%R is not documented in C", object);
+    Py_INCREF(text);
     Py_RETURN_NONE;
 }
 
 /* The op table: (name, special, symbol, formula, kind, doc, partials) of each line. */
 static PyObject *table(void)
 {
-    PyObject *lines = PyList_New(0);
-    const pg_op_info *info;
-    for (int op = 0; lines && (info = pg_op(op)); op++) {
-        PyObject *line = Py_BuildValue("szssis(sss)", info->name, info->special, info->symbol, info->formula,
-                                       info->kind, info->doc, info->partials[0], info->partials[1], info->partials[2]);
-        if (!line || PyList_Append(lines, line)) Py_CLEAR(lines);
-        Py_XDECREF(line);
+    PyObject *lines = PyList_New(PG_OP_COUNT);
+    for (int op = 0; lines && op < PG_OP_COUNT; op++) {
+        const pg_op_info *i = pg_op(op);
+        PyObject *line = Py_BuildValue("szssis(sss)", i->name, i->special, i->symbol, i->formula, i->kind, i->doc,
+                                       i->partials[0], i->partials[1], i->partials[2]);
+        if (line) PyList_SET_ITEM(lines, op, line);
+        else Py_CLEAR(lines);
     }
     return lines;
 }
 
-/* The functions of the op table by name. */
-static PyObject *function_dict(PyObject *module)
-{
-    PyObject *functions = PyDict_New(), *name = PyModule_GetNameObject(module);
-    for (PyMethodDef *function = operator_functions; functions && name && function->ml_name; function++) {
-        PyObject *object = PyCFunction_NewEx(function, NULL, name);
-        if (!object || PyDict_SetItemString(functions, function->ml_name, object)) Py_CLEAR(functions);
-        Py_XDECREF(object);
-    }
-    Py_XDECREF(name);
-    return functions;
-}
+static PyMethodDef operation_functions[PG_OP_COUNT + 1];
+static PyMethodDef own_functions[] = {
+    {"live_nodes", live_nodes, METH_NOARGS, NULL},
+    {"memory", memory, METH_NOARGS, NULL},
+    {"check", check, METH_NOARGS, NULL},
+    {"document", document, METH_VARARGS, NULL},
+#ifdef PY_FORK_HOOKS
+    {"before_fork", before_fork, METH_NOARGS, NULL},
+    {"after_fork", after_fork, METH_NOARGS, NULL},
+#endif
+    {NULL, NULL, 0, NULL},
+};
 
 static int add(PyObject *module, const char *name, PyObject *object)     /* steals the reference */
 {
@@ -144,19 +101,21 @@ static int ready(void)
         return 0;
     }
     if (!py_node_attributes && !(py_node_attributes = PyDict_New())) return 0;
-    py_fill_callables(operator_methods, operator_functions);
-    if (!(py_value_type = py_make_value_type(operator_methods))) return 0;
+    py_fill_callables(py_value_methods + PY_OWN_METHODS, operation_functions);
+    if (!(py_value_type = py_make_value_type())) return 0;
     home = here;
     return 1;
 }
 
 static int execute(PyObject *module)
 {
-    if (!ready() || add(module, "Value", Py_NewRef(py_value_type)) || add(module, "table", table())) return -1;
-    if (PyModule_AddFunctions(module, py_value_functions) || PyModule_AddFunctions(module, py_inspect_functions) ||
-        PyModule_AddFunctions(module, py_optim_functions) || PyModule_AddFunctions(module, py_program_functions))
+    PyObject *operations = PyModule_New("pygrad._native"); /* apart, as one may be called as a function here is */
+    if (add(module, "operations", operations) || !ready() || PyModule_AddFunctions(operations, operation_functions) ||
+        PyModule_AddFunctions(module, py_value_functions) || PyModule_AddFunctions(module, py_inspect_functions) ||
+        PyModule_AddFunctions(module, py_optim_functions) || PyModule_AddFunctions(module, py_program_functions) ||
+        add(module, "Value", Py_NewRef(py_value_type)))
         return -1;
-    return add(module, "functions", function_dict(module));
+    return add(module, "table", table());
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -168,15 +127,11 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 static PyModuleDef module_definition = {
-    PyModuleDef_HEAD_INIT,
-    "pygrad._native",
-    "Value as a CPython type.",
-    0,
-    own_functions,
-    module_slots,
-    NULL,
-    NULL,
-    NULL,
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "pygrad._native",
+    .m_doc = "Value as a CPython type.",
+    .m_methods = own_functions,
+    .m_slots = module_slots,
 };
 
 PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module_definition); }

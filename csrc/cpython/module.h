@@ -11,12 +11,12 @@ void py_fill_callables(PyMethodDef *methods, PyMethodDef *functions);
 PyObject *py_value_backward(PyObject *self, PyObject *unused);
 PyObject *py_value_step(PyObject *self, PyObject *unused);
 
-extern PyGetSetDef py_value_getsets[];
-extern PyMethodDef py_value_methods[];      /* Value's */
+enum { PY_OWN_METHODS = 2 };
+extern PyMethodDef py_value_methods[];      /* Value's: its own, then room for those of the op table */
 extern PyMethodDef py_value_functions[];    /* the module's: what interface.py builds on */
 extern PyMethodDef py_inspect_functions[];
 extern PyMethodDef py_optim_functions[];
 extern PyMethodDef py_program_functions[];
-PyTypeObject *py_make_value_type(PyMethodDef *operator_methods);
+PyTypeObject *py_make_value_type(void);
 
 #endif

@@ -3,7 +3,7 @@
 
 pg_arena *py_arena;
 PyTypeObject *py_value_type;
-PyObject *py_node_attributes;
+PyObject *py_node_attributes, *py_convert;
 py_value *py_freelist[PY_MOST_FREE];
 int py_free_count;
 
@@ -16,12 +16,6 @@ void *py_raise(int status)
     if (exception) PyErr_SetString(exception, pg_status_text(status));
     else PyErr_NoMemory();
     return NULL;
-}
-
-int py_are_two(const char *function, Py_ssize_t count)
-{
-    if (count != 2) PyErr_Format(PyExc_TypeError, "%s takes 2 arguments, not %zd", function, count);
-    return count == 2;
 }
 
 int py_has_node(PyObject *value)
@@ -50,49 +44,32 @@ int py_grow(void)
 /* 1: a number; 0: none; -1: an exception. What a number is stands in interface.py. */
 int py_number(PyObject *object, double *number)
 {
-    static PyObject *convert;
     PyObject *result;
+    int found;
     if (py_exact_number(object, number)) return 1;
-    if (!convert) {
-        PyObject *interface = PyImport_ImportModule("pygrad._backends.interface");
-        if (interface) convert = PyObject_GetAttrString(interface, "number");
-        Py_XDECREF(interface);
-        if (!convert) return -1;
-    }
-    result = PyObject_CallFunctionObjArgs(convert, object, NULL);
-    if (!result) return -1;
-    if (result == Py_NotImplemented) {
-        Py_DECREF(result);
-        return 0;
-    }
-    *number = PyFloat_AsDouble(result);
+    if (!(result = PyObject_CallFunctionObjArgs(py_convert, object, NULL))) return -1;
+    found = result != Py_NotImplemented;
+    if (found) *number = PyFloat_AsDouble(result);
     Py_DECREF(result);
-    return *number == -1.0 && PyErr_Occurred() ? -1 : 1;
+    return found;
 }
 
-/* Takes the nodes of a list of Values, and holds the Values until py_drop_values. */
-int py_take_values(PyObject *list, const char *what, py_values *values)
+int py_take_values(PyObject *list, py_values *values)
 {
-    PyObject *items = PySequence_Tuple(list);
-    if (!items) return 0;
-    values->items = items;
-    values->count = (size_t)PyTuple_GET_SIZE(items);
-    values->nodes = PyMem_Malloc((values->count + 1) * sizeof *values->nodes);
-    if (!values->nodes) PyErr_NoMemory();
-    for (size_t i = 0; values->nodes && i < values->count; i++) {
-        PyObject *value = PyTuple_GET_ITEM(items, (Py_ssize_t)i);
-        int fine = PY_IS_VALUE(value) && py_has_node(value);
+    int fine;
+    if (!(values->items = PySequence_Tuple(list))) return 0;
+    values->count = (size_t)PyTuple_GET_SIZE(values->items);
+    fine = (values->nodes = PyMem_New(pg_node, values->count)) != NULL;
+    if (!fine) PyErr_NoMemory();
+    for (size_t i = 0; fine && i < values->count; i++) {
+        PyObject *value = PyTuple_GET_ITEM(values->items, (Py_ssize_t)i);
+        fine = PY_IS_VALUE(value) && py_has_node(value);
         if (fine) values->nodes[i] = PY_NODE(value);
-        else {
-            if (!PyErr_Occurred())
-                PyErr_Format(PyExc_TypeError, "%s must be Values, not %.200s", what, Py_TYPE(value)->tp_name);
-            PyMem_Free(values->nodes);
-            values->nodes = NULL;
-        }
+        else if (!PyErr_Occurred())
+            PyErr_Format(PyExc_TypeError, "parameters must be Values, not %.200s", Py_TYPE(value)->tp_name);
     }
-    if (values->nodes) return 1;
-    Py_DECREF(items);
-    return 0;
+    if (!fine) py_drop_values(values);
+    return fine;
 }
 
 void py_drop_values(py_values *values)
@@ -120,28 +97,20 @@ int py_take_partials(PyObject *tuple, Py_ssize_t count, double **partials)
 
 /* -- nodes let go of ------------------------------------------------------------------------------ */
 
-/* Takes the attributes of a freed node out of the table; NULL where it has none. 0 without the memory to look. */
-static int take_attributes(pg_node node, PyObject **attributes)
-{
-    PyObject *key = PyLong_FromUnsignedLong(node);
-    *attributes = key ? PyDict_GetItemWithError(py_node_attributes, key) : NULL;
-    Py_XINCREF(*attributes);
-    if (*attributes) PyDict_DelItem(py_node_attributes, key);
-    Py_XDECREF(key);
-    if (!PyErr_Occurred()) return 1;
-    PyErr_Clear();
-    return 0;
-}
-
 /* Drops the attributes of freed nodes. Without memory a node stays on the list of freed ones, and its slot is not
  * reused. Dropping them can run Python code, and suspend the guard: so a node is done with before that. */
 PG_NOINLINE void py_forget_freed(void)
 {
     pg_node node;
-    PyObject *type, *error, *trace, *attributes;
+    PyObject *type, *error, *trace;
     PyErr_Fetch(&type, &error, &trace);
     while ((node = pgi_pop_freed(py_arena))) {
-        if (!take_attributes(node, &attributes)) {
+        PyObject *key = PyLong_FromUnsignedLong(node);
+        PyObject *attributes = key ? PyDict_GetItemWithError(py_node_attributes, key) : NULL;
+        Py_XINCREF(attributes);
+        if (attributes) PyDict_DelItem(py_node_attributes, key);
+        Py_XDECREF(key);
+        if (PyErr_Occurred()) {
             pgi_quarantine(py_arena, node);
             break;
         }
@@ -162,10 +131,7 @@ void py_release(pg_node node)
 static inline void release_node(const py_value *value, pg_node node)
 {
     if (py_arena->objects[node] == value) py_arena->objects[node] = NULL;   /* it may have got another object */
-    if (--py_arena->nodes[node].refs == 0) {
-        pgi_free_nodes(py_arena, node);
-        if (PG_UNLIKELY(py_arena->freed)) py_forget_freed();
-    }
+    py_release(node);
 }
 
 /* -- made ----------------------------------------------------------------------------------------- */
@@ -204,6 +170,13 @@ static int ensure_free_object(void)
     return 1;
 }
 
+static int hold_operands(py_value *value, PyObject *operands)
+{
+    py_held *held = py_hold(value);
+    if (held) Py_XSETREF(held->operands, Py_NewRef(operands));
+    return held != NULL;
+}
+
 /* Gives an object the node that was recorded for it, in place of the one it had. -1 and an exception where none was. */
 int py_replace_node(py_value *value, pg_result result, PyObject *operands)
 {
@@ -214,83 +187,56 @@ int py_replace_node(py_value *value, pg_result result, PyObject *operands)
     }
     py_link(value, pgi_node_of(result));
     if (old) release_node(value, old);
-    if (result & PG_HOLD_OPERANDS) {
-        py_held *held = py_hold(value);
-        if (!held) return -1;
-        Py_XINCREF(operands);
-        Py_XSETREF(held->operands, operands);
-    }
+    if (result & PG_HOLD_OPERANDS && !hold_operands(value, operands)) return -1;
     return PY_IS_EXACT(value) || py_need_object(value) > 0 ? 0 : -1;
 }
 
 /* The result of recording from the operands a and b (b may be NULL): its object, or NULL and an exception. */
 PyObject *py_finish(pg_result result, PyObject *a, PyObject *b)
 {
-    PyObject *operands = NULL, *object;
+    PyObject *operands = NULL;
     if (result >= PG_HOLD_OPERANDS) {
-        if (!b || !PY_IS_VALUE(b)) operands = PyTuple_Pack(1, a);
-        else operands = PY_IS_VALUE(a) ? PyTuple_Pack(2, a, b) : PyTuple_Pack(1, b);
-        if (!operands) {
-            pgi_release(py_arena, pgi_node_of(result));
-            return NULL;
-        }
+        if (b && PY_IS_VALUE(a) && PY_IS_VALUE(b)) operands = PyTuple_Pack(2, a, b);
+        else operands = PyTuple_Pack(1, PY_IS_VALUE(a) ? a : b);
     }
-    object = py_finish_many(result, operands);
+    return py_finish_many(result, operands);
+}
+
+/* The same for a tuple of operands, whose reference it takes over. NULL: none are to be held, or an exception. */
+PyObject *py_finish_many(pg_result result, PyObject *operands)
+{
+    PyObject *object = NULL;
+    int fine = operands || result < PG_HOLD_OPERANDS;
+    if (result < 0) return PyErr_Occurred() ? NULL : py_raise((int)result);
+    for (Py_ssize_t i = 0; fine && operands && i < PyTuple_GET_SIZE(operands); i++)
+        fine = py_has_node(PyTuple_GET_ITEM(operands, i));
+    if (!fine) pgi_release(py_arena, pgi_node_of(result));
+    else if ((object = py_wrap(pgi_node_of(result))) && operands && !hold_operands(PY_VALUE(object), operands))
+        Py_CLEAR(object);
     Py_XDECREF(operands);
     return object;
 }
 
-PyObject *py_finish_many(pg_result result, PyObject *operands)
+/* The one object of a node that somebody else holds a reference to. If it is dying, a new one takes its place, and what
+ * it still carries: operands, a closure, attributes. */
+PyObject *py_object_of(pg_node node)
 {
-    PyObject *object;
-    const int holds = result >= PG_HOLD_OPERANDS;
-    if (result < 0) return PyErr_Occurred() ? NULL : py_raise((int)result);
-    for (Py_ssize_t i = 0; holds && i < PyTuple_GET_SIZE(operands); i++)
-        if (!py_has_node(PyTuple_GET_ITEM(operands, i))) {
-            pgi_release(py_arena, pgi_node_of(result));
-            return NULL;
-        }
-    object = py_wrap(pgi_node_of(result));
-    if (object && holds) {
-        py_held *held = py_hold(PY_VALUE(object));
-        if (!held) {
-            Py_DECREF(object);
-            return NULL;
-        }
-        held->operands = Py_NewRef(operands);
-    }
-    return object;
-}
-
-/* Makes a new object for a node, whose reference it takes over. If a dying object still carries operands, a closure or
- * attributes, they go to the new one. */
-static PyObject *rewrap(py_value *dying, pg_node node)
-{
+    py_value *value;
     py_held *empty = NULL;
     PyObject *object;
-    if (dying && dying->held && !(empty = PyMem_Calloc(1, sizeof *empty))) {
-        pgi_release(py_arena, node);
-        return PyErr_NoMemory();
-    }
+    if (!ensure_free_object()) return NULL;
+    value = py_arena->objects[node];
+    if (value && py_try_reference(value)) return (PyObject *)value;
+    if (value && value->held && !(empty = PyMem_Calloc(1, sizeof *empty))) return PyErr_NoMemory();
+    py_arena->nodes[node].refs++;
     object = py_wrap(node);
     if (object && empty) {
-        PY_VALUE(object)->held = dying->held;
-        dying->held = empty;        /* not NULL, as its deallocation is to take the slow path */
+        PY_VALUE(object)->held = value->held;
+        value->held = empty;        /* not NULL, as its deallocation is to take the slow path */
         PyObject_GC_Track(object);
     }
     else PyMem_Free(empty);
     return object;
-}
-
-/* The one object of a node that somebody else holds a reference to. */
-PyObject *py_object_of(pg_node node)
-{
-    py_value *value;
-    if (!ensure_free_object()) return NULL;
-    value = py_arena->objects[node];
-    if (value && py_try_reference(value)) return (PyObject *)value;
-    py_arena->nodes[node].refs++;
-    return rewrap(value, node);
 }
 
 /* -- held ----------------------------------------------------------------------------------------- */
@@ -309,12 +255,8 @@ py_held *py_hold(py_value *value)
  * exception where it has no node, or memory is short. */
 int py_need_object(py_value *value)
 {
-    pg_record *r = &py_arena->nodes[value->node];
-    if (!py_has_node((PyObject *)value)) return -1;
-    if (!(r->flags & PG_NEEDS_OBJECT) && r->refs > 1) return 0;
-    if (!py_hold(value)) return -1;
-    r->flags |= PG_NEEDS_OBJECT;
-    return 1;
+    if (!py_has_node((PyObject *)value) || !py_hold(value)) return -1;
+    return pgi_need_object(py_arena, value->node) == PG_OK;
 }
 
 int py_value_traverse(PyObject *self, visitproc visit, void *arg)

@@ -11,22 +11,7 @@
 #include "record.h"
 
 #if PY_VERSION_HEX < 0x030A0000
-static inline PyObject *py_new_reference(PyObject *object)
-{
-    Py_INCREF(object);
-    return object;
-}
-#define Py_NewRef(object) py_new_reference((PyObject *)(object))
-#define Py_XNewRef(object) ((object) ? Py_NewRef(object) : NULL)
-#endif
-#ifndef Py_XSETREF      /* private before 3.12 */
-#define Py_XSETREF(place, object) \
-    do { \
-        PyObject *replaced = (PyObject *)(place); \
-        (place) = (object); \
-        Py_XDECREF(replaced); \
-    } while (0)
-#define Py_SETREF Py_XSETREF
+#define Py_NewRef(object) (Py_INCREF(object), (PyObject *)(object))
 #endif
 
 /* What a Value carries beyond its node: all of it may be part of a reference cycle. */
@@ -42,7 +27,7 @@ typedef struct py_value {
     PyObject *weakrefs;
 } py_value;
 
-/* Values held while the library works on their nodes. */
+/* Values held while the library works on their nodes, from py_take_values to py_drop_values. */
 typedef struct py_values {
     PyObject *items;            /* a tuple */
     size_t count;
@@ -54,6 +39,7 @@ enum { PY_MOST_FREE = 1024 };
 extern pg_arena *py_arena;              /* all nodes of the process */
 extern PyTypeObject *py_value_type;
 extern PyObject *py_node_attributes;    /* node number -> dict of the attributes that live with the node */
+extern PyObject *py_convert;            /* interface.py's `number` */
 extern py_value *py_freelist[PY_MOST_FREE];     /* dead objects of the exact type, for use again */
 extern int py_free_count;
 
@@ -65,10 +51,9 @@ extern int py_free_count;
 /* Arguments. What returns an int is 0, with an exception, where it fails. */
 void *py_raise(int status);
 int py_number(PyObject *object, double *number);        /* also -1 */
-int py_are_two(const char *function, Py_ssize_t count);
 int py_has_node(PyObject *value);
 int py_check_value(PyObject *object);
-int py_take_values(PyObject *list, const char *what, py_values *values);
+int py_take_values(PyObject *list, py_values *values);
 void py_drop_values(py_values *values);
 int py_take_partials(PyObject *tuple, Py_ssize_t count, double **partials);
 int py_grow(void);
@@ -144,14 +129,12 @@ static inline int py_small_int(PyObject *object, double *number)
 #if PY_VERSION_HEX >= 0x030C0000
     if (!PyUnstable_Long_IsCompact((PyLongObject *)object)) return 0;
     *number = (double)PyUnstable_Long_CompactValue((PyLongObject *)object);
-    return 1;
 #else
     Py_ssize_t size = Py_SIZE(object);      /* digits, with the number's sign */
     if (size < -1 || size > 1) return 0;
-    if (size == 0) *number = 0.0;
-    else *number = (double)(size * (Py_ssize_t)((PyLongObject *)object)->ob_digit[0]);
-    return 1;
+    *number = size ? (double)(size * (Py_ssize_t)((PyLongObject *)object)->ob_digit[0]) : 0.0;
 #endif
+    return 1;
 }
 
 /* A number of the exact types, which most are. */

@@ -69,7 +69,7 @@ static PG_NOINLINE PyObject *unary_slow(int op, PyObject *x, pg_result node)
     return py_finish(node, x, NULL);
 }
 
-PG_INLINE PyObject *unary_operator(int op, PyObject *x)
+PG_INLINE PyObject *unary_operator(int op, PyObject *x, PyObject *unused)
 {
     pg_result node = pgi_record_unary(py_arena, op, PY_NODE(x));
     return PG_LIKELY(py_is_plain(node)) ? py_wrap((pg_node)node) : unary_slow(op, x, node);
@@ -78,30 +78,8 @@ PG_INLINE PyObject *unary_operator(int op, PyObject *x)
 /* The argument of a function: a Value as it is, a number as a new leaf. */
 static PyObject *to_value(PyObject *object)
 {
-    if (PY_IS_VALUE(object)) {
-        Py_INCREF(object);
-        return object;
-    }
+    if (PY_IS_VALUE(object)) return Py_NewRef(object);
     return PyObject_CallFunctionObjArgs((PyObject *)py_value_type, object, NULL);
-}
-
-static PyObject *unary_function(int op, PyObject *argument)
-{
-    PyObject *x = to_value(argument), *result = x ? unary_operator(op, x) : NULL;
-    Py_XDECREF(x);
-    return result;
-}
-
-static PyObject *binary_function(int op, PyObject *const *arguments, Py_ssize_t count)
-{
-    PyObject *x, *y, *result = NULL;
-    if (!py_are_two(pg_op(op)->name, count)) return NULL;
-    x = to_value(arguments[0]);
-    y = x ? to_value(arguments[1]) : NULL;
-    if (y) result = binary_slow(op, x, y, 0);
-    Py_XDECREF(x);
-    Py_XDECREF(y);
-    return result;
 }
 
 static PyObject *binary_method(int op, PyObject *self, PyObject *other)
@@ -126,7 +104,7 @@ static int gather_nodes(PyObject *list, pg_node *nodes)
     return 1;
 }
 
-/* A new tuple of Values, numbers made into leaves. Steals the reference to the list. */
+/* A new tuple of Values, numbers made into leaves. */
 static PyObject *to_values(PyObject *list)
 {
     PyObject *values = PySequence_Tuple(list);
@@ -138,120 +116,94 @@ static PyObject *to_values(PyObject *list)
         else Py_CLEAR(result);
     }
     Py_XDECREF(values);
-    Py_DECREF(list);
     return result;
 }
 
-/* The object of a node whose operands' objects must be held. */
-static PyObject *finish_nary(pg_result node, PyObject *xs, PyObject *ys)
+/* The items of one list or of two (ys may be NULL), as a tuple. */
+static PyObject *joined(PyObject *xs, PyObject *ys)
 {
-    PyObject *operands = PySequence_Tuple(xs), *result = NULL;
-    if (operands && ys) {
-        PyObject *second = PySequence_Tuple(ys);
-        Py_SETREF(operands, second ? PySequence_Concat(operands, second) : NULL);
-        Py_XDECREF(second);
-    }
-    if (operands) result = py_finish_many(node, operands);
-    else pgi_release(py_arena, pgi_node_of(node));
-    Py_XDECREF(operands);
-    return result;
+    PyObject *first = PySequence_Tuple(xs), *second, *both;
+    if (!first || !ys) return first;
+    second = PySequence_Tuple(ys);
+    both = second ? PySequence_Concat(first, second) : NULL;
+    Py_DECREF(first);
+    Py_XDECREF(second);
+    return both;
 }
 
-enum { PY_ROOM = 256, PY_NOT_VALUES = 1 };
-
-/* Records a node with the operands of one list, or of two of equal length. PY_NOT_VALUES
- * where there is something else in them; negative with an exception set. */
-static int record_nary(int op, PyObject *xs, PyObject *ys, pg_result *node)
-{
-    Py_ssize_t n = PySequence_Fast_GET_SIZE(xs), count = ys ? 2 * n : n;
-    pg_node room[PY_ROOM], *nodes = room;
-    int status = PY_NOT_VALUES;
-    if (ys && PySequence_Fast_GET_SIZE(ys) != n) {
-        PyErr_Format(PyExc_ValueError, "%s needs lists of equal length, not %zd and %zd", pg_op(op)->name, n,
-                     PySequence_Fast_GET_SIZE(ys));
-        return -1;
-    }
-    if (count > PY_ROOM && !(nodes = PyMem_Malloc((size_t)count * sizeof *nodes))) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (gather_nodes(xs, nodes) && (!ys || gather_nodes(ys, nodes + n))) {
-        status = PG_OK;
-        while ((*node = pgi_record_nary(py_arena, op, (size_t)count, nodes)) == PG_FULL && py_grow()) {}
-    }
-    if (nodes != room) PyMem_Free(nodes);
-    return status;
-}
-
-/* An operation on one list or two (ys may be NULL). Steals the references to them. */
+/* An operation on one list, or on two of equal length (ys may be NULL). */
 static PyObject *nary(int op, PyObject *xs, PyObject *ys)
 {
+    enum { ROOM = 256 };
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(xs), count = ys ? 2 * n : n;
+    pg_node room[ROOM], *nodes = room;
     PyObject *result = NULL;
-    pg_result node;
-    int status = record_nary(op, xs, ys, &node);
-    if (status == PY_NOT_VALUES) {
-        int paired = ys != NULL;
-        xs = to_values(xs);
-        if (xs && paired) ys = to_values(ys);
-        if (xs && (ys || !paired)) status = record_nary(op, xs, ys, &node);
-    }
-    if (status == PG_OK) {
+    if (ys && PySequence_Fast_GET_SIZE(ys) != n)
+        return PyErr_Format(PyExc_ValueError, "%s needs lists of equal length, not %zd and %zd", pg_op(op)->name, n,
+                            PySequence_Fast_GET_SIZE(ys));
+    if (count > ROOM && !(nodes = PyMem_New(pg_node, (size_t)count))) return PyErr_NoMemory();
+    if (gather_nodes(xs, nodes) && (!ys || gather_nodes(ys, nodes + n))) {
+        pg_result node;
+        while ((node = pgi_record_nary(py_arena, op, (size_t)count, nodes)) == PG_FULL && py_grow()) {}
         if (PG_LIKELY(py_is_plain(node))) result = py_wrap((pg_node)node);
-        else result = node < 0 ? py_finish_many(node, NULL) : finish_nary(node, xs, ys);
+        else result = py_finish_many(node, node < 0 ? NULL : joined(xs, ys));
     }
-    Py_XDECREF(xs);
-    Py_XDECREF(ys);
+    else {
+        PyObject *first = to_values(xs), *second = first && ys ? to_values(ys) : NULL;
+        if (first && (second || !ys)) result = nary(op, first, second);
+        Py_XDECREF(first);
+        Py_XDECREF(second);
+    }
+    if (nodes != room) PyMem_Free(nodes);
     return result;
 }
 
+/* -- functions -------------------------------------------------------------------------------------- */
+
 /* The items of a list or tuple; a copy where another thread could change the list meanwhile. */
-static PyObject *fast_list(PyObject *argument)
+static PyObject *to_list(PyObject *argument)
 {
     PyObject *items = PySequence_Fast(argument, "expected a list of Values or numbers");
     if (PY_FREE_THREADED && items) Py_SETREF(items, PySequence_Tuple(items));
     return items;
 }
 
-static PyObject *nary_function(int op, PyObject *argument)
+/* A function of one argument or of two: they are converted first. */
+static PyObject *function_of(int wanted, int op, PyObject *const *arguments, Py_ssize_t count,
+                             PyObject *(*convert)(PyObject *), PyObject *(*record)(int, PyObject *, PyObject *))
 {
-    PyObject *xs = fast_list(argument);
-    return xs ? nary(op, xs, NULL) : NULL;
-}
-
-static PyObject *paired_function(int op, PyObject *const *arguments, Py_ssize_t count)
-{
-    PyObject *xs, *ys;
-    if (!py_are_two(pg_op(op)->name, count)) return NULL;
-    if (!(xs = fast_list(arguments[0]))) return NULL;
-    if ((ys = fast_list(arguments[1]))) return nary(op, xs, ys);
-    Py_DECREF(xs);
-    return NULL;
+    PyObject *x, *y = NULL, *result = NULL;
+    if (count != wanted)
+        return PyErr_Format(PyExc_TypeError, "%s takes %d arguments, not %zd", pg_op(op)->name, wanted, count);
+    x = convert(arguments[0]);
+    if (x && count > 1) y = convert(arguments[1]);
+    if (x && (y || count == 1)) result = record(op, x, y);
+    Py_XDECREF(x);
+    Py_XDECREF(y);
+    return result;
 }
 
 /* -- methods, functions and slots, made from the op table -------------------------------------------- */
 
-#define PY_METHOD_0(name, record) \
-    static PY_ENTRY(PyObject *, py_method_##name, (PyObject *x, PyObject *unused), (x, unused)) \
-    { return record(PG_OP_##name, x); }
-#define PY_METHOD_1(name, record) \
+#define PY_METHOD(name, record) \
     static PY_ENTRY(PyObject *, py_method_##name, (PyObject *x, PyObject *y), (x, y)) \
     { return record(PG_OP_##name, x, y); }
-#define PY_FUNCTION_1(name, record) \
+#define PY_FUNCTION_1(name, convert, record) \
     static PY_ENTRY(PyObject *, py_function_##name, (PyObject *module, PyObject *x), (module, x)) \
-    { return record(PG_OP_##name, x); }
-#define PY_FUNCTION_2(name, record) \
+    { return function_of(1, PG_OP_##name, &x, 1, convert, record); }
+#define PY_FUNCTION_2(name, convert, record) \
     static PY_ENTRY(PyObject *, py_function_##name, (PyObject *module, PyObject *const *arguments, Py_ssize_t count), \
                     (module, arguments, count)) \
-    { return record(PG_OP_##name, arguments, count); }
+    { return function_of(2, PG_OP_##name, arguments, count, convert, record); }
 
 #define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
-    PY_METHOD_0(name, unary_operator) PY_FUNCTION_1(name, unary_function)
+    PY_METHOD(name, unary_operator) PY_FUNCTION_1(name, to_value, unary_operator)
 #define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
-    PY_METHOD_1(name, binary_method) PY_FUNCTION_2(name, binary_function)
-#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) PY_FUNCTION_1(name, nary_function)
-#define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) PY_FUNCTION_2(name, paired_function)
+    PY_METHOD(name, binary_method) PY_FUNCTION_2(name, to_value, binary_method)
+#define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) PY_FUNCTION_1(name, to_list, nary)
+#define PG_OP_PAIRED(name, special, symbol, formula, forward, dx, dy, error) PY_FUNCTION_2(name, to_list, nary)
 /* With all operands in one list: interface.py gives them their parameters. */
-#define PG_OP_TERNARY(name, special, symbol, formula, ...) PY_FUNCTION_1(name, nary_function)
+#define PG_OP_TERNARY(name, special, symbol, formula, ...) PY_FUNCTION_1(name, to_list, nary)
 #define PG_OP_INDEXED PG_OP_TERNARY
 #include "ops.def"
 
@@ -275,7 +227,7 @@ void py_fill_callables(PyMethodDef *methods, PyMethodDef *functions)
 }
 
 #define PY_UNARY_SLOT(name) \
-    static PY_ENTRY(PyObject *, py_slot_##name, (PyObject *x), (x)) { return unary_operator(PG_OP_##name, x); }
+    static PY_ENTRY(PyObject *, py_slot_##name, (PyObject *x), (x)) { return unary_operator(PG_OP_##name, x, NULL); }
 #define PY_BINARY_SLOT(name) \
     static PG_NOINLINE PyObject *py_mixed_##name(PyObject *x, PyObject *y) \
     { return mixed_operator(PG_OP_##name, x, y); } \

@@ -2,70 +2,67 @@
 #include "optim.h"
 #include "module.h"
 
-/* The doubles of a writable buffer with one for each node. None gives NULL. 0 and an exception otherwise. */
-static int state_array(PyObject *object, size_t count, Py_buffer *view, double **array)
+/* A converter of PyArg_ParseTuple: the view of a writable buffer, or for None of nothing. */
+static int take_state(PyObject *object, void *view)
 {
-    *array = NULL;
-    view->obj = NULL;
-    if (object == Py_None) return 1;
-    if (PyObject_GetBuffer(object, view, PyBUF_WRITABLE)) return 0;
-    if ((size_t)view->len != count * sizeof(double)) {
-        PyErr_Format(PyExc_ValueError, "the state is of %zd bytes, not of %zu doubles", view->len, count);
-        PyBuffer_Release(view);
-        return 0;
-    }
-    *array = view->buf;
-    return 1;
+    if (!object) PyBuffer_Release(view);
+    else if (object == Py_None) memset(view, 0, sizeof(Py_buffer));
+    else if (PyObject_GetBuffer(object, view, PyBUF_WRITABLE)) return 0;
+    return Py_CLEANUP_SUPPORTED;
+}
+
+/* Whether a state is nothing, or has a double for each node. If not, an exception. */
+static int fits(const Py_buffer *view, size_t count)
+{
+    if (!view->obj || (size_t)view->len == count * sizeof(double)) return 1;
+    PyErr_Format(PyExc_ValueError, "the state is of %zd bytes, not of %zu doubles", view->len, count);
+    return 0;
 }
 
 static PY_ENTRY(PyObject *, call_sgd, (PyObject *module, PyObject *arguments), (module, arguments))
 {
-    PyObject *list, *state;
+    PyObject *list;
     pg_sgd_options o;
-    int first;
     py_values values;
-    Py_buffer view;
-    double *velocity;
-    if (!PyArg_ParseTuple(arguments, "OO(ddddpp)p", &list, &state, &o.lr, &o.momentum, &o.dampening, &o.weight_decay,
-                          &o.nesterov, &o.maximize, &first))
+    Py_buffer velocity;
+    int first;
+    if (!PyArg_ParseTuple(arguments, "OO&(ddddpp)p", &list, take_state, &velocity, &o.lr, &o.momentum, &o.dampening,
+                          &o.weight_decay, &o.nesterov, &o.maximize, &first))
         return NULL;
-    if (!py_take_values(list, "parameters", &values)) return NULL;
-    if (state_array(state, values.count, &view, &velocity)) {
-        pgi_sgd(py_arena, values.count, values.nodes, &o, velocity, first);
-        if (view.obj) PyBuffer_Release(&view);
+    if (py_take_values(list, &values)) {
+        if (fits(&velocity, values.count)) pgi_sgd(py_arena, values.count, values.nodes, &o, velocity.buf, first);
+        py_drop_values(&values);
     }
-    py_drop_values(&values);
-    if (PyErr_Occurred()) return NULL;
-    Py_RETURN_NONE;
+    PyBuffer_Release(&velocity);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 static PY_ENTRY(PyObject *, call_adam, (PyObject *module, PyObject *arguments), (module, arguments))
 {
-    PyObject *list, *states[3];
+    PyObject *list;
     pg_adam_options o;
-    double step, *arrays[3];
     py_values values;
-    Py_buffer views[3];
-    int ready = 0;
-    if (!PyArg_ParseTuple(arguments, "OOOO(dddddpp)d", &list, &states[0], &states[1], &states[2], &o.lr, &o.beta1,
-                          &o.beta2, &o.eps, &o.weight_decay, &o.decoupled, &o.maximize, &step))
+    Py_buffer mean, square, top;
+    double step;
+    if (!PyArg_ParseTuple(arguments, "OO&O&O&(dddddpp)d", &list, take_state, &mean, take_state, &square, take_state,
+                          &top, &o.lr, &o.beta1, &o.beta2, &o.eps, &o.weight_decay, &o.decoupled, &o.maximize, &step))
         return NULL;
-    if (!py_take_values(list, "parameters", &values)) return NULL;
-    while (ready < 3 && state_array(states[ready], values.count, &views[ready], &arrays[ready])) ready++;
-    if (ready == 3 && arrays[0] && arrays[1])
-        pgi_adam(py_arena, values.count, values.nodes, &o, arrays[0], arrays[1], arrays[2], step);
-    else if (ready == 3) PyErr_SetString(PyExc_TypeError, "Adam needs both moments");
-    while (ready-- > 0)
-        if (views[ready].obj) PyBuffer_Release(&views[ready]);
-    py_drop_values(&values);
-    if (PyErr_Occurred()) return NULL;
-    Py_RETURN_NONE;
+    if (!mean.obj || !square.obj) PyErr_SetString(PyExc_TypeError, "Adam needs both moments");
+    else if (py_take_values(list, &values)) {
+        if (fits(&mean, values.count) && fits(&square, values.count) && fits(&top, values.count))
+            pgi_adam(py_arena, values.count, values.nodes, &o, mean.buf, square.buf, top.buf, step);
+        py_drop_values(&values);
+    }
+    PyBuffer_Release(&mean);
+    PyBuffer_Release(&square);
+    PyBuffer_Release(&top);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 static PY_ENTRY(PyObject *, call_zero_grads, (PyObject *module, PyObject *list), (module, list))
 {
     py_values values;
-    if (!py_take_values(list, "parameters", &values)) return NULL;
+    if (!py_take_values(list, &values)) return NULL;
     pgi_zero_grads(py_arena, values.count, values.nodes);
     py_drop_values(&values);
     Py_RETURN_NONE;

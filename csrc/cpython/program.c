@@ -25,7 +25,7 @@ static PY_ENTRY(PyObject *, adopt, (PyObject *module, PyObject *arguments), (mod
     long long result;
     PyObject *operands;
     if (!PyArg_ParseTuple(arguments, "LO!", &result, &PyTuple_Type, &operands)) return NULL;
-    return py_finish_many(result, operands);
+    return py_finish_many(result, result >= PG_HOLD_OPERANDS ? Py_NewRef(operands) : NULL);
 }
 
 enum { PY_MOST_ARGUMENTS = 16 };

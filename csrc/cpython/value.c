@@ -5,8 +5,10 @@
 #include <structmember.h>
 
 static PyObject *str_data, *str_grad, *str_backward;    /* interned */
+static PyObject *call_type;                 /* type.__call__, bound to Value */
 static PyObject *initialize;                /* Value.__init__ for all that is not Value(number) */
 static PyObject *new_attribute;             /* called with the name of an attribute that Value does not have */
+static PyObject *required_number;           /* what an attribute's new value is as a number */
 
 /* -- making a Value --------------------------------------------------------------------------------- */
 
@@ -17,75 +19,49 @@ static pg_result record_leaf(double data)
     return node;
 }
 
-/* Gives an object a custom node, with local gradients, or with a name where these are NULL. */
-static int fill_custom(PyObject *self, double data, PyObject *operands, const double *partials, const char *symbol)
-{
-    py_values values;
-    pg_result node;
-    int status;
-    if (!py_take_values(operands, "_children", &values)) return -1;
-    do {
-        node = pgi_record_custom(py_arena, data, values.count, values.nodes, partials, partials ? NULL : symbol);
-    } while (node == PG_FULL && py_grow());
-    status = py_replace_node(PY_VALUE(self), node, operands);
-    py_drop_values(&values);
-    return status;
-}
-
 /* fill(value, op, data, grad, operands, exponent, exponent is an integer, symbol, local gradients or None): gives an
  * object the node that is described so, as pg_restore makes it. */
 static PY_ENTRY(PyObject *, fill, (PyObject *module, PyObject *arguments), (module, arguments))
 {
-    PyObject *self, *operands, *gradients;
-    int op, is_int, status = -1;
+    PyObject *self, *list, *gradients;
+    int op, is_int, taken = 1;
     double data, grad, exponent, *partials = NULL;
     const char *symbol;
-    py_values values;
-    if (!PyArg_ParseTuple(arguments, "O!iddO!dpyO", py_value_type, &self, &op, &data, &grad, &PyTuple_Type, &operands,
-                          &exponent, &is_int, &symbol, &gradients))
+    py_values operands;
+    pg_result node;
+    if (!PyArg_ParseTuple(arguments, "O!iddOdpyO", py_value_type, &self, &op, &data, &grad, &list, &exponent, &is_int,
+                          &symbol, &gradients))
         return NULL;
-    if (gradients != Py_None && py_take_partials(gradients, PyTuple_GET_SIZE(operands), &partials) <= 0)
-        return PyErr_Occurred() ? NULL : py_raise(PG_BAD_COUNT);
-    if (py_take_values(operands, "operands", &values)) {
-        pg_result node;
+    if (!py_take_values(list, &operands)) return NULL;
+    if (gradients != Py_None) taken = py_take_partials(gradients, (Py_ssize_t)operands.count, &partials);
+    if (taken == 0) py_raise(PG_BAD_COUNT);
+    if (taken > 0) {
         do {
-            node = pg_restore(py_arena, op, data, grad, values.count, values.nodes, exponent, is_int, partials,
+            node = pg_restore(py_arena, op, data, grad, operands.count, operands.nodes, exponent, is_int, partials,
                               partials ? NULL : symbol);
         } while (node == PG_FULL && py_grow());
-        status = py_replace_node(PY_VALUE(self), node, operands);
-        py_drop_values(&values);
+        py_replace_node(PY_VALUE(self), node, operands.items);
     }
     PyMem_Free(partials);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
+    py_drop_values(&operands);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 /* For subclasses, whose __init__ records the node, and for what else does not come by the vectorcall. */
 static PY_ENTRY(PyObject *, value_new, (PyTypeObject * type, PyObject *arguments, PyObject *keywords),
                 (type, arguments, keywords))
-{
-    py_value *value;
-    pg_result node;
-    if (type != py_value_type) return type->tp_alloc(type, 0);
-    node = record_leaf(NAN);
-    if (node < 0) return PyErr_Occurred() ? NULL : py_raise((int)node);
-    value = (py_value *)type->tp_alloc(type, 0);
-    if (!value) {
-        pgi_release(py_arena, pgi_node_of(node));
-        return NULL;
-    }
-    PyObject_GC_UnTrack(value);
-    py_link(value, pgi_node_of(node));
-    return (PyObject *)value;
-}
+{ return type == py_value_type ? py_finish_many(record_leaf(NAN), NULL) : type->tp_alloc(type, 0); }
 
 /* Gives an object its node where nothing is unusual: Value(number), or Value(number, tuple of Values, tuple of
  * numbers or string). 1: it has one; 0: something is unusual; -1: an exception. */
 static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
     PyObject *children, *op;
+    py_values operands;
     const char *symbol = NULL;
     double data, *partials = NULL;
     Py_ssize_t length;
+    pg_result node;
     int status;
     if ((count != 1 && count != 3) || !py_exact_number(arguments[0], &data)) return 0;
     if (count == 1) return py_replace_node(PY_VALUE(self), record_leaf(data), NULL) < 0 ? -1 : 1;
@@ -98,24 +74,28 @@ static int fill_plain(PyObject *self, PyObject *const *arguments, Py_ssize_t cou
         if (!symbol || (size_t)length != strlen(symbol)) return symbol ? 0 : -1;
     }
     else if ((status = py_take_partials(op, PyTuple_GET_SIZE(children), &partials)) <= 0) return status;
-    status = fill_custom(self, data, children, partials, symbol);
+    status = -1;
+    if (py_take_values(children, &operands)) {
+        do {
+            node = pgi_record_custom(py_arena, data, operands.count, operands.nodes, partials, symbol);
+        } while (node == PG_FULL && py_grow());
+        status = py_replace_node(PY_VALUE(self), node, children);
+        py_drop_values(&operands);
+    }
     PyMem_Free(partials);
     return status < 0 ? -1 : 1;
 }
 
 static PY_ENTRY(int, value_init, (PyObject *self, PyObject *arguments, PyObject *keywords), (self, arguments, keywords))
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(arguments);
-    PyObject *all, *done;
+    PyObject *method, *done;
     if (!keywords) {
-        int filled = fill_plain(self, PySequence_Fast_ITEMS(arguments), count);
+        int filled = fill_plain(self, PySequence_Fast_ITEMS(arguments), PyTuple_GET_SIZE(arguments));
         if (filled) return filled < 0 ? -1 : 0;
     }
-    if (!(all = PyTuple_New(count + 1))) return -1;
-    PyTuple_SET_ITEM(all, 0, Py_NewRef(self));
-    for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(all, i + 1, Py_NewRef(PyTuple_GET_ITEM(arguments, i)));
-    done = PyObject_Call(initialize, all, keywords);
-    Py_DECREF(all);
+    method = PyMethod_New(initialize, self);
+    done = method ? PyObject_Call(method, arguments, keywords) : NULL;
+    Py_XDECREF(method);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
@@ -125,73 +105,48 @@ static PY_ENTRY(PyObject *, value_vectorcall,
                 (PyObject *type, PyObject *const *arguments, size_t flags, PyObject *names),
                 (type, arguments, flags, names))
 {
-    Py_ssize_t count = PyVectorcall_NARGS(flags), named = names ? PyTuple_GET_SIZE(names) : 0;
-    PyObject *tuple, *keywords = NULL, *result = NULL;
-    if (PG_LIKELY(!names && type == (PyObject *)py_value_type && py_value_type->tp_init == value_init)) {
+    Py_ssize_t count = PyVectorcall_NARGS(flags);
+    if (PG_LIKELY(!names && py_value_type->tp_init == value_init)) {
         double number;
         if (count == 1 && py_exact_number(arguments[0], &number)) {
             pg_result node = pgi_record_leaf(py_arena, number);
             if (PG_LIKELY(node > 0)) return py_wrap((pg_node)node);
         }
         if (count == 3) {
-            int filled = (result = value_new(py_value_type, NULL, NULL)) ? fill_plain(result, arguments, count) : -1;
+            PyObject *result = value_new(py_value_type, NULL, NULL);
+            int filled = result ? fill_plain(result, arguments, count) : -1;
             if (filled > 0) return result;
-            Py_CLEAR(result);
+            Py_XDECREF(result);
             if (filled < 0) return NULL;
         }
     }
-    if (!(tuple = PyTuple_New(count))) return NULL;
-    for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(tuple, i, Py_NewRef(arguments[i]));
-    if (!names || (keywords = PyDict_New())) {
-        Py_ssize_t set = 0;
-        while (set < named && !PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, set), arguments[count + set])) set++;
-        if (set == named) result = PyType_Type.tp_call(type, tuple, keywords);
-    }
-    Py_XDECREF(keywords);
-    Py_DECREF(tuple);
-    return result;
+    return PyObject_Vectorcall(call_type, arguments, flags, names);
 }
 
 /* -- data and grad ---------------------------------------------------------------------------------- */
 
-static PY_ENTRY(PyObject *, get_data, (PyObject *self, void *unused), (self, unused))
-{ return py_has_node(self) ? PyFloat_FromDouble(py_arena->data[PY_NODE(self)]) : NULL; }
+#define IS_GRAD ((void *)1)
 
-static PY_ENTRY(PyObject *, get_grad, (PyObject *self, void *unused), (self, unused))
-{ return py_has_node(self) ? PyFloat_FromDouble(py_arena->grad[PY_NODE(self)]) : NULL; }
+/* data, or grad where `is_grad` is not NULL. */
+static PY_ENTRY(PyObject *, get_number, (PyObject *self, void *is_grad), (self, is_grad))
+{ return py_has_node(self) ? PyFloat_FromDouble((is_grad ? py_arena->grad : py_arena->data)[PY_NODE(self)]) : NULL; }
 
-/* The number that an attribute is set to. */
-static int number_to_set(PyObject *self, PyObject *object, const char *name, double *number)
+PG_INLINE PY_ENTRY(int, set_number, (PyObject *self, PyObject *object, void *is_grad), (self, object, is_grad))
 {
-    PyObject *interface, *converted;
+    const char *name = is_grad ? "grad" : "data";
+    double number;
     if (!object) {
         PyErr_Format(PyExc_AttributeError, "%s can't be deleted", name);
-        return 0;
+        return -1;
     }
-    if (!py_exact_number(object, number)) {
-        if (!(interface = PyImport_ImportModule("pygrad._backends.interface"))) return 0;
-        converted = PyObject_CallMethod(interface, "required_number", "Os", object, name);
-        Py_DECREF(interface);
-        if (!converted) return 0;
-        *number = PyFloat_AsDouble(converted);
+    if (!py_exact_number(object, &number)) {
+        PyObject *converted = PyObject_CallFunction(required_number, "Os", object, name);
+        if (!converted) return -1;
+        number = PyFloat_AsDouble(converted);
         Py_DECREF(converted);
     }
-    return py_has_node(self);
-}
-
-static PY_ENTRY(int, set_data, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
-{
-    double number;
-    if (!number_to_set(self, object, "data", &number)) return -1;
-    py_arena->data[PY_NODE(self)] = number;
-    return 0;
-}
-
-static PY_ENTRY(int, set_grad, (PyObject *self, PyObject *object, void *unused), (self, object, unused))
-{
-    double number;
-    if (!number_to_set(self, object, "grad", &number)) return -1;
-    py_arena->grad[PY_NODE(self)] = number;
+    if (!py_has_node(self)) return -1;
+    (is_grad ? py_arena->grad : py_arena->data)[PY_NODE(self)] = number;
     return 0;
 }
 
@@ -213,45 +168,38 @@ static int know_attribute(PyObject *name)
 static int value_setattro(PyObject *self, PyObject *name, PyObject *value)
 {
     if (PY_IS_EXACT(self)) {
-        if (name == str_grad) return set_grad(self, value, NULL);
-        if (name == str_data) return set_data(self, value, NULL);
+        if (name == str_grad) return set_number(self, value, IS_GRAD);
+        if (name == str_data) return set_number(self, value, NULL);
         if (name == str_backward && value && PyCallable_Check(value)) return py_set_closure(self, value);
-        if (value && new_attribute && PyUnicode_Check(name) && know_attribute(name)) return -1;
+        if (value && PyUnicode_Check(name) && know_attribute(name)) return -1;
     }
     return PyObject_GenericSetAttr(self, name, value);
 }
 
-static PyObject *on_init(PyObject *module, PyObject *function)
+/* use(initialize, new_attribute, number, required_number): functions of interface.py, which stay for ever. */
+static PyObject *use(PyObject *module, PyObject *functions)
 {
-    Py_XSETREF(initialize, Py_NewRef(function));
-    Py_RETURN_NONE;
-}
-
-static PyObject *on_new_attribute(PyObject *module, PyObject *function)
-{
-    Py_XSETREF(new_attribute, Py_NewRef(function));
+    if (!PyArg_ParseTuple(functions, "OOOO", &initialize, &new_attribute, &py_convert, &required_number)) return NULL;
+    Py_INCREF(functions);
     Py_RETURN_NONE;
 }
 
 /* -- the type --------------------------------------------------------------------------------------- */
 
-enum { OWN_METHODS = 2 };
-
-PyMethodDef py_value_methods[OWN_METHODS + PG_OP_COUNT + 1] = {
+PyMethodDef py_value_methods[PY_OWN_METHODS + PG_OP_COUNT + 1] = {
     {"backward", py_value_backward, METH_NOARGS, NULL},
     {"_step", py_value_step, METH_NOARGS, NULL},
 };
 
 PyMethodDef py_value_functions[] = {
     {"fill", fill, METH_VARARGS, NULL},
-    {"on_init", on_init, METH_O, NULL},
-    {"on_new_attribute", on_new_attribute, METH_O, NULL},
+    {"use", use, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-PyGetSetDef py_value_getsets[] = {
-    {"data", get_data, set_data, NULL, NULL},
-    {"grad", get_grad, set_grad, NULL, NULL},
+static PyGetSetDef getsets[] = {
+    {"data", get_number, set_number, NULL, NULL},
+    {"grad", get_number, set_number, NULL, IS_GRAD},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -272,12 +220,11 @@ static PyType_Slot own_slots[] = {
     {Py_tp_clear, py_value_clear},
     {Py_tp_setattro, value_setattro},
     {Py_tp_methods, py_value_methods},
-    {Py_tp_getset, py_value_getsets},
+    {Py_tp_getset, getsets},
     {Py_tp_members, members},
 };
 
-/* Makes the type, with the methods of the op table. */
-PyTypeObject *py_make_value_type(PyMethodDef *operator_methods)
+PyTypeObject *py_make_value_type(void)
 {
     PyType_Slot slots[40];
     PyType_Spec spec = {"pygrad.Value", sizeof(py_value), 0,
@@ -287,14 +234,12 @@ PyTypeObject *py_make_value_type(PyMethodDef *operator_methods)
     memcpy(slots, own_slots, sizeof own_slots);
     for (const PyType_Slot *slot = py_operator_slots; slot->slot; slot++) slots[count++] = *slot;
     slots[count] = (PyType_Slot){0, NULL};
-    for (int i = 0; operator_methods[i].ml_name; i++) py_value_methods[OWN_METHODS + i] = operator_methods[i];
     str_data = PyUnicode_InternFromString("data");
     str_grad = PyUnicode_InternFromString("grad");
     str_backward = PyUnicode_InternFromString("_backward");
     type = str_data && str_grad && str_backward ? (PyTypeObject *)PyType_FromSpec(&spec) : NULL;
-    if (type) {
-        type->tp_vectorcall = value_vectorcall;
-        type->tp_name = "Value";    /* messages show it, and those about Python's classes have no module in them */
-    }
+    if (!type || !(call_type = PyObject_GetAttrString((PyObject *)type, "__call__"))) return NULL;
+    type->tp_vectorcall = value_vectorcall;
+    type->tp_name = "Value";    /* messages show it, and those about Python's classes have no module in them */
     return type;
 }

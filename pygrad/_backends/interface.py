@@ -5,6 +5,7 @@ A backend is a module with what `equip` says; pygrad's other modules use nothing
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from numbers import Complex, Real
 from typing import Any, Callable, NamedTuple
@@ -163,10 +164,6 @@ def _new_attribute(backend: Any) -> Callable[[str], None]:
 # -- Value -------------------------------------------------------------------------------------------
 
 
-def _show_op(symbol: str, exponent: float | None) -> str:
-    return symbol if exponent is None else f"{symbol}{exponent}"
-
-
 def check_operands(operands: Sequence[Any], kind: type, what: str) -> None:
     """TypeError where they are not all Values of this backend."""
     for operand in operands:
@@ -270,8 +267,9 @@ def equip(backend: Any) -> None:
     - ``fill(value, op, data, grad, operands, exponent, exponent_is_int, symbol, partials)``: give an object its node
     - ``node_attributes(value, create)``, ``object_attributes(value, create)``: see `Attribute`
     - ``closure(value)``, ``set_closure(value, closure)``; ``operands(value)``
-    - ``raw_info(value)``: op code, symbol, exponent, partials
-    - ``on_init(function)``, ``on_new_attribute(function)``: take Value.__init__, and what makes room for an attribute
+    - ``raw_info(value)``: op code, symbol, exponent, whether it is an integer, partials; bytes, as C has them
+    - ``use(initialize, new_attribute, number, required_number)``: take Value.__init__, what makes room for an
+      attribute, and what says which number an object is
 
     for programs (programs.py)
 
@@ -282,7 +280,7 @@ def equip(backend: Any) -> None:
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,
     ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info`` and ``restore`` it gets.
     """
-    Value = backend.Value
+    Value, kinds = backend.Value, [op.kind for op in backend.OPS.values()]
 
     def represent(self: Any) -> str:
         return f"Value(data={self.data!r})"
@@ -291,9 +289,17 @@ def equip(backend: Any) -> None:
         """``f"{v:.3f}"`` is the number; without a format, what ``str`` gives."""
         return format(self.data, spec) if spec else str(self)
 
+    def describe(value: Any) -> tuple[int, str, float | int | None, tuple[float, ...] | None]:
+        op, symbol, exponent, is_int, partials = backend.raw_info(value)
+        if kinds[op] != "scalar":
+            exponent = None
+        elif is_int:
+            exponent = int(exponent)
+        return op, decoded(symbol), exponent, None if partials is None else tuple(array("d", partials))
+
     def shown_op(self: Any) -> str:
-        _, symbol, exponent, _ = backend.raw_info(self)
-        return _show_op(decoded(symbol), exponent)
+        _, symbol, exponent, _ = describe(self)
+        return symbol if exponent is None else f"{symbol}{exponent}"
 
     def prev(self: Any) -> set[Any]:
         return set(backend.operands(self))
@@ -308,12 +314,12 @@ def equip(backend: Any) -> None:
         backend.set_closure(self, closure)
 
     def info(value: Any) -> NodeInfo:
-        op, symbol, exponent, partials = backend.raw_info(value)
+        op, symbol, exponent, partials = describe(value)
         attributes = {
             **(backend.node_attributes(value, False) or {}),
             **(backend.object_attributes(value, False) or {}),
         }
-        return NodeInfo(op, decoded(symbol), exponent, partials, backend.closure(value) is not None, attributes)
+        return NodeInfo(op, symbol, exponent, partials, backend.closure(value) is not None, attributes)
 
     for op in backend.OPS.values():
         if op.kind in ("ternary", "indexed"):
@@ -329,5 +335,4 @@ def equip(backend: Any) -> None:
     Value.label = Attribute("label", backend)
     backend.info = info
     backend.restore = _restorer(backend)
-    backend.on_new_attribute(_new_attribute(backend))
-    backend.on_init(_initializer(backend))
+    backend.use(_initializer(backend), _new_attribute(backend), number, required_number)

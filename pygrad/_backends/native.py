@@ -11,10 +11,11 @@ from pygrad import _native
 from pygrad._backends.docs import DOCS, documented
 from pygrad._backends.interface import Memory, equip, read_table
 from pygrad._native import *
-from pygrad._native import functions, table
+from pygrad._native import operations, table
 
 backend = "native"
 OPS = read_table(table)
+functions = {name: getattr(operations, name) for name in OPS if hasattr(operations, name)}
 
 #: Arguments as `inspect.signature` and editors show them, by the kind of operation.
 _ARGUMENTS = {"unary": "x, /", "binary": "x, y, /", "nary": "values, /", "paired": "x, y, /"}
@@ -35,25 +36,24 @@ def memory() -> Memory:
     return Memory(*_native.memory())
 
 
-def _docstrings() -> dict[str, str]:
-    """Of all that is C, with the signature in the form that CPython reads."""
-    texts = {
-        "Value.backward": f"backward($self, /)\n--\n\n{DOCS['backward']}",
-        "Value._step": f"_step($self, /)\n--\n\n{DOCS['_step']}",
-        "Value.data": DOCS["data"],
-        "Value.grad": DOCS["grad"],
-        "live_nodes": f"live_nodes()\n--\n\n{DOCS['live_nodes']}",
-        "operands": f"operands(value, /)\n--\n\n{DOCS['operands']}",
-    }
+def _document() -> None:
+    """All that is C, with the signature in the form that CPython reads."""
+    document, methods = _native.document, vars(_native.Value)
+    for name in ("backward", "_step"):
+        document(methods[name], f"{name}($self, /)\n--\n\n{DOCS[name]}")
+    for name in ("data", "grad"):
+        document(methods[name], DOCS[name])
+    document(_native.live_nodes, f"live_nodes()\n--\n\n{DOCS['live_nodes']}")
+    document(_native.operands, f"operands(value, /)\n--\n\n{DOCS['operands']}")
     for op in OPS.values():
         if op.name in functions and op.kind in _ARGUMENTS:
-            texts[op.name] = f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}"
+            document(functions[op.name], f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}")
         if op.method == op.name:
-            texts[f"Value.{op.name}"] = f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"
-    return texts
+            arguments = _ARGUMENTS[op.kind].replace("x", "$self", 1)
+            document(methods[op.name], f"{op.name}({arguments})\n--\n\n{op.doc}")
 
 
-_native.document(_docstrings())
+_document()
 equip(sys.modules[__name__])
 
 if hasattr(_native, "before_fork"):

@@ -19,11 +19,10 @@ from pygrad._backends.cffi.value import (
     nonzero_grads,
     object_attributes,
     object_of,
-    on_init,
-    on_new_attribute,
     operands,
     raw_info,
     set_closure,
+    use,
     zero_graph,
 )
 from pygrad._backends.interface import equip

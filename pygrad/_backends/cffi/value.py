@@ -33,7 +33,6 @@ def _rows() -> Iterator[tuple[Any, ...]]:
 
 #: The op table by name.
 OPS = read_table(_rows())
-_BY_CODE = list(OPS.values())
 
 
 # -- the object of a node ----------------------------------------------------------------------------
@@ -166,14 +165,9 @@ _new_attribute: Callable[[str], None]
 _NONE, _EMPTY = (), ""
 
 
-def on_init(function: Callable[..., None]) -> None:
-    global _initialize
-    _initialize = function
-
-
-def on_new_attribute(function: Callable[[str], None]) -> None:
-    global _new_attribute
-    _new_attribute = function
+def use(initialize: Callable[..., None], new_attribute: Callable[[str], None], *_: Any) -> None:
+    global _initialize, _new_attribute
+    _initialize, _new_attribute = initialize, new_attribute
 
 
 #: Where C puts a pass that waits. Making such a place takes as long as a small pass.
@@ -330,17 +324,14 @@ def nonzero_grads(root: Value) -> list[Value]:
     return _objects(lib.pg_nonzero_grads, root)
 
 
-def raw_info(value: Value) -> tuple[int, bytes, float | int | None, tuple[float, ...] | None]:
+def raw_info(value: Value) -> tuple[int, bytes, float, int, bytes | None]:
     check_value(value)
     held = _hold_node(value._node)
     node = held._node
     op, is_int = lib.pg_op_of(arena, node), ffi.new("int *")
-    exponent: Any = lib.pg_exponent(arena, node, is_int) if _BY_CODE[op].kind == "scalar" else None
-    if is_int[0]:
-        exponent = int(exponent)
-    partials = lib.pg_partials(arena, node)
-    given = None if partials == ffi.NULL else ffi.unpack(partials, lib.pg_operands(arena, node, 0, ffi.NULL))
-    return op, ffi.string(lib.pg_symbol(arena, node)), exponent, given and tuple(given)
+    exponent, partials = lib.pg_exponent(arena, node, is_int), lib.pg_partials(arena, node)
+    given = ffi.buffer(partials, 8 * lib.pg_operands(arena, node, 0, ffi.NULL))[:] if partials else None
+    return op, ffi.string(lib.pg_symbol(arena, node)), exponent, is_int[0], given
 
 
 def node_attributes(value: Value, create: bool) -> dict[str, Any] | None:

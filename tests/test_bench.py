@@ -54,10 +54,8 @@ def test_a_wrong_result_does_not_count():
 
 
 def test_too_deep_is_said():
-    workload = workloads.WORKLOADS[[w.name for w in workloads.WORKLOADS].index("chain")]
-    pure = Contender(PURE, "", reference.Value, "pygrad.reference")
-    lean = Contender(LEAN, "", reference.LeanValue, "pygrad.reference")
-    figures = figures_of(workload, pure, lean)
+    pure, lean = Contender(PURE, "", reference.Value), Contender(LEAN, "", reference.LeanValue)
+    figures = figures_of(workloads.WORKLOADS["chain"], pure, lean)
     assert figures[0].trouble == "too deep for it"
     assert [f.measure for f in figures[1:]] == ["record", "reverse", "free"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
@@ -22,39 +23,29 @@ class Contender(NamedTuple):
     name: str
     version: str
     kind: Any = None
-    module: str = ""  # where the class is
     backend: Any = None  # of ours: the module
     programs: Mapping[str, Callable[[], Result]] = MappingProxyType({})  # by workload
 
 
-def _backend(name: str) -> Contender:
-    module = f"pygrad._backends.{name}"
-    backend = importlib.import_module(module)
-    return Contender(f"pygrad {name}", __version__, backend.Value, module, backend)
+_PURE = {PURE: reference.Value, LEAN: reference.LeanValue, FLOATS: float}
 
 
-def _peer(name: str) -> Contender:
+def _contender(name: str) -> Contender:
+    if name in _PURE:
+        return Contender(name, "", _PURE[name])
+    if name in (NATIVE, CFFI):
+        backend = importlib.import_module(f"pygrad._backends.{name.split()[1]}")
+        return Contender(name, __version__, backend.Value, backend)
     version = importlib.metadata.version(name)
     if name == "micrograd":
-        module = "micrograd.engine"
-        return Contender(name, version, importlib.import_module(module).Value, module)
+        return Contender(name, version, importlib.import_module("micrograd.engine").Value)
     return Contender(name, version, programs=getattr(peers, f"with_{name}")())
-
-
-def _installed(make: Callable[[str], Contender], names: tuple[str, ...]) -> Iterator[Contender]:
-    for name in names:
-        try:
-            yield make(name)
-        except ImportError:
-            pass
 
 
 def find_contenders() -> list[Contender]:
     """Everybody who is here, ours first."""
-    return [
-        *_installed(_backend, ("native", "cffi")),
-        Contender(PURE, "", reference.Value, "pygrad.reference"),
-        Contender(LEAN, "", reference.LeanValue, "pygrad.reference"),
-        Contender(FLOATS, "", float, "builtins"),
-        *_installed(_peer, PEERS),
-    ]
+    found = []
+    for name in (NATIVE, CFFI, *_PURE, *PEERS):
+        with suppress(ImportError):
+            found.append(_contender(name))
+    return found

@@ -56,15 +56,14 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
                 result = runner()
             except RecursionError:
                 trouble[name] = "too deep for it"
-                continue
             except ImportError as error:
                 trouble[name] = f"{error.name} is missing"
-                continue
-            expected = expected or result.values
-            pairs = zip(result.values, expected)  # as far as both tell
-            if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
-                trouble[name] = "disagrees"
-            results[name].append(result)
+            else:
+                results[name].append(result)
+                expected = expected or result.values
+                pairs = zip(result.values, expected)  # as far as both tell
+                if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
+                    trouble[name] = "disagrees"
     return _figures(workload, {name: done[warm_up:] for name, done in results.items()}, trouble)
 
 
@@ -78,14 +77,13 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
             amounts = sorted(r.amounts[key] for r in rounds)
             low, high = amounts[len(amounts) // 4], amounts[-1 - len(amounts) // 4]
             figures.append(Figure(workload, name, key, statistics.median(amounts), low, high))
-    return [f._replace(ratio=f.median / _base(f, figures)) for f in figures]
+    medians = {(f.contender, f.measure): f.median for f in figures}
 
+    def base(f: Figure) -> float:
+        """The median that a figure's ratio is to."""
+        if not workload.baseline:
+            return next(median for (name, _), median in medians.items() if name == f.contender)
+        record = f.measure.replace("reverse", "record")  # floats only record
+        return medians.get((workload.baseline, f.measure), medians.get((workload.baseline, record), math.nan))
 
-def _base(figure: Figure, figures: list[Figure]) -> float:
-    """The median that a figure's ratio is to."""
-    baseline = figure.workload.baseline
-    medians = {f.measure: f.median for f in figures if f.contender == (baseline or figure.contender)}
-    if not baseline:
-        return next(iter(medians.values()))
-    record = figure.measure.replace("reverse", "record")  # floats only record
-    return medians.get(figure.measure, medians.get(record, math.nan))
+    return [f._replace(ratio=f.median / base(f)) for f in figures]

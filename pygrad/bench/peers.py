@@ -3,15 +3,13 @@ returns them by workload, or raises ImportError where its library is not install
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Callable
 
-from pygrad.bench.models import WIDTH, Result, add_rows, leaves, rows, timed
+from pygrad.bench.models import WIDTH, Result, add_rows, leaves, recorded, timed
 
 Programs = dict[str, Callable[[], Result]]
-#: Seconds by measure, and what was computed: the total of the rows, and its derivatives in the weights.
-Times = tuple[dict[str, float], Sequence[Any]]
 
 ITERATIONS, OPERATIONS = 100, 1280
 
@@ -28,23 +26,24 @@ def _descend(gradient: Callable[[Any], Any]) -> list[Any]:
     return params
 
 
-def _seed(train: Callable[[], Sequence[Any]]) -> Result:
+def _seed(train: Callable[[], Iterable[Any]]) -> Result:
     seconds, params = timed(train)
     return Result({"loop": seconds / ITERATIONS}, [float(p) for p in params])
 
 
-def _rows(differentiate: Callable[[], Times]) -> Result:
-    times, values = differentiate()
-    amounts = {measure: seconds / OPERATIONS for measure, seconds in times.items()}
-    return Result(amounts, [float(value) for value in values])
+def _rows(differentiate: Callable[[], tuple[Any, Any]]) -> Result:
+    """For libraries that record and reverse in one call, which returns the total and its derivatives."""
+    seconds, (total, slopes) = timed(differentiate)
+    return Result(
+        {"record and reverse": seconds / OPERATIONS}, [float(total), *(float(slopes[i]) for i in range(WIDTH))]
+    )
 
 
 def with_torch() -> Programs:
     """Tensors without dimensions that require a gradient; updates under no_grad."""
     import torch
 
-    def leaf(x: float) -> Any:
-        return torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    leaf = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
 
     def train() -> list[Any]:
         params = [leaf(2.0), leaf(3.0)]
@@ -56,12 +55,7 @@ def with_torch() -> Programs:
                     p.grad = None
         return params
 
-    def differentiate() -> Times:
-        record, (root, weights) = timed(lambda: rows(leaf, OPERATIONS))
-        reverse, _ = timed(root.backward)
-        return {"record": record, "reverse": reverse}, [root, *(w.grad for w in weights)]
-
-    return {"seed": partial(_seed, train), "rows": partial(_rows, differentiate)}
+    return {"seed": partial(_seed, train), "rows": partial(recorded, leaf, OPERATIONS)}
 
 
 def with_jax() -> Programs:
@@ -80,12 +74,10 @@ def with_autograd() -> Programs:
     from autograd import grad, value_and_grad
 
     both = value_and_grad(lambda xs: add_rows(xs, OPERATIONS))
-
-    def differentiate() -> Times:
-        seconds, (root, grads) = timed(partial(both, leaves(float)))
-        return {"record and reverse": seconds}, [root, *grads[:WIDTH]]
-
-    return {"seed": partial(_seed, partial(_descend, grad(_loss))), "rows": partial(_rows, differentiate)}
+    return {
+        "seed": partial(_seed, partial(_descend, grad(_loss))),
+        "rows": partial(_rows, partial(both, leaves(float))),
+    }
 
 
 def with_casadi() -> Programs:
@@ -100,15 +92,11 @@ def with_casadi() -> Programs:
             params = params - 0.1 * gradient(params)
         return [params[0], params[1]]
 
-    def total_and_slopes() -> Any:
+    def differentiate() -> Any:
         numbers = leaves(float)
         symbols = casadi.SX.sym("x", len(numbers))
-        root = add_rows(casadi.vertsplit(symbols), OPERATIONS)
-        return casadi.Function("rows", [symbols], [root, casadi.gradient(root, symbols)])(numbers)
-
-    def differentiate() -> Times:
-        seconds, (root, slopes) = timed(total_and_slopes)
-        return {"record and reverse": seconds}, [root, *(slopes[i] for i in range(WIDTH))]
+        total = add_rows(casadi.vertsplit(symbols), OPERATIONS)
+        return casadi.Function("rows", [symbols], [total, casadi.gradient(total, symbols)])(numbers)
 
     return {"seed": partial(_seed, train), "rows": partial(_rows, differentiate)}
 
@@ -117,32 +105,30 @@ def with_xad() -> Programs:
     """A tape, its inputs registered, a new recording for each pass."""
     import xad.adj_1st as adjoint
 
-    def train() -> tuple[float, float]:
-        w1, w2 = 2.0, 3.0
+    def train() -> list[float]:
+        params = [2.0, 3.0]
         with adjoint.Tape() as tape:
             for _ in range(ITERATIONS):
-                x1, x2 = adjoint.Real(w1), adjoint.Real(w2)
-                tape.registerInput(x1)
-                tape.registerInput(x2)
+                xs = [adjoint.Real(p) for p in params]
+                tape.registerInputs(xs)
                 tape.newRecording()
-                loss = 0.5 * ((x1 - 1) ** 2 + (x2 - 5) ** 2)
+                loss = _loss(xs)
                 tape.registerOutput(loss)
                 loss.derivative = 1.0
                 tape.computeAdjoints()
-                w1, w2 = w1 - 0.1 * x1.derivative, w2 - 0.1 * x2.derivative
-        return w1, w2
+                params = [p - 0.1 * x.derivative for p, x in zip(params, xs)]
+        return params
 
-    def differentiate() -> Times:
+    def rows() -> Result:
         with adjoint.Tape() as tape:
             start = leaves(adjoint.Real)
-            for leaf in start:
-                tape.registerInput(leaf)
+            tape.registerInputs(start)
             tape.newRecording()
-            record, root = timed(lambda: add_rows(start, OPERATIONS))
-            tape.registerOutput(root)
-            root.derivative = 1.0
+            record, total = timed(lambda: add_rows(start, OPERATIONS))
+            tape.registerOutput(total)
+            total.derivative = 1.0
             reverse, _ = timed(tape.computeAdjoints)
-            values = [root.value, *(w.derivative for w in start[:WIDTH])]
-        return {"record": record, "reverse": reverse}, values
+            values = [total.value, *(w.derivative for w in start[:WIDTH])]
+        return Result({"record": record / OPERATIONS, "reverse": reverse / OPERATIONS}, values)
 
-    return {"seed": partial(_seed, train), "rows": partial(_rows, differentiate)}
+    return {"seed": partial(_seed, train), "rows": rows}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import partial
+from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
 from pygrad import walkthrough
@@ -37,35 +38,20 @@ def _seed(contender: Contender, quick: bool) -> Result:
     return Result({"loop": seconds}, [p.data for p in params])
 
 
-def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], list[float]]:
-    """Seconds to record and to reverse an operation of `models.rows`; its total and the weights' grads."""
-    times: dict[str, float] = {}
-    root: Any = None
-    for _ in range(repeats):
-        del root  # or two graphs would be alive while the next is recorded
-        seconds, (root, weights) = timed(lambda: models.rows(kind, size))
-        times["record"] = times.get("record", 0.0) + seconds
-        if kind is not float:
-            times["reverse"] = times.get("reverse", 0.0) + timed(root.backward)[0]
-    operations = repeats * (size - size % (2 * models.WIDTH))  # whole rows
-    values = [root] if kind is float else [root.data, *(w.grad for w in weights)]
-    return {name: seconds / operations for name, seconds in times.items()}, values
-
-
 @_fresh
 def _rows(contender: Contender, quick: bool) -> Result:
     # a deeper graph is too deep for a class that sorts by recursion
-    return Result(*_recorded(contender.kind, size=1280, repeats=20))
-
-
-def _step(trained: Any) -> Result:
-    seconds, loss = timed(trained.step)
-    return Result({"step": seconds}, [loss])
+    return models.recorded(contender.kind, 1280, repeats=20)
 
 
 def _trained(model: Callable[[Any], Any]) -> Start:
     """Each round is the next step of training."""
-    return lambda contender, quick: partial(_step, model(contender.kind))
+
+    def step(trained: Any) -> Result:
+        seconds, loss = timed(trained.step)
+        return Result({"step": seconds}, [loss])
+
+    return lambda contender, quick: partial(step, model(contender.kind))
 
 
 @_fresh
@@ -74,15 +60,11 @@ def _chain(contender: Contender, quick: bool) -> Result:
     record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
     reverse, _ = timed(root.backward)
     values = [root.data, leaf.grad]
-    holder = [root]
+    start = perf_counter()
     del root
-
-    def let_go() -> None:
-        holder.clear()
-        if contender.backend is not None:  # our cffi backend hands dead nodes over in bulk
-            contender.backend.live_nodes()
-
-    free, _ = timed(let_go)
+    if contender.backend is not None:  # our cffi backend hands dead nodes over in bulk
+        contender.backend.live_nodes()
+    free = perf_counter() - start
     return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
 
 
@@ -113,7 +95,7 @@ def _dot(contender: Contender, quick: bool) -> Result:
 def _growth(contender: Contender, quick: bool) -> Result:
     amounts, totals = {}, []
     for power in range(3, 6 if quick else 8):
-        times, values = _recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
+        times, values = models.recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
         amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
         totals.append(values[0])
     return Result(amounts, totals)
@@ -138,9 +120,9 @@ def _memory(contender: Contender, quick: bool) -> Result:
     """The growth of the resident memory of a process that records a graph."""
     import psutil  # noqa: F401 -- the process below needs it
 
-    command = [sys.executable, "-c", _MEMORY, contender.module, contender.kind.__name__]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    amount, value = map(float, output.split())
+    module = getattr(contender.backend, "__name__", contender.kind.__module__)
+    command = [sys.executable, "-c", _MEMORY, module, contender.kind.__name__]
+    amount, value = map(float, subprocess.check_output(command, text=True).split())
     return Result({"bytes": amount}, [value])
 
 
@@ -150,7 +132,7 @@ _CLASSES = (*_FULL, "micrograd")
 _NETWORK, _GPT = _trained(models.Network), _trained(models.GPT)
 _SIZES = "rows of products, from 10^3 to 10^7"
 
-WORKLOADS = (
+_WORKLOADS = (
     Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed, _CLASSES),
     Workload("rows", "rows of products", "an operation", FLOATS, 15, _rows),
     Workload("moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _NETWORK, _CLASSES),
@@ -160,3 +142,4 @@ WORKLOADS = (
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, (FLOATS, *_OURS)),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )
+WORKLOADS = {workload.name: workload for workload in _WORKLOADS}

@@ -50,23 +50,5 @@ def __dir__() -> list[str]:
 
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table
 
-__all__ = [
-    "OPS",
-    "Value",
-    "__version__",
-    "array",
-    "backend",
-    "check_gradients",
-    "data",
-    "draw_dot",
-    "grad",
-    "grads",
-    "jacobian",
-    "live_nodes",
-    "memory",
-    "operands",
-    "print_graph",
-    "softmax",
-    "value_and_grad",
-    *functions,
-]
+__all__ = ["OPS", "Value", "__version__", "array", "backend", "check_gradients", "data", "draw_dot", "grad", "grads"]
+__all__ += ["jacobian", "live_nodes", "memory", "operands", "print_graph", "softmax", "value_and_grad", *functions]

@@ -215,3 +215,6 @@ def print_graph(
         for operand in sorted(reversed(operands[value]), key=lambda operand: bool(operands[operand])):
             stack.append((operand, rest + ends[0], rest + ends[1]))
             ends = branch, line
+
+
+__all__ = ["draw_dot", "print_graph"]

@@ -161,70 +161,11 @@ def _new_attribute(backend: Any) -> Callable[[str], None]:
 # -- Value -------------------------------------------------------------------------------------------
 
 
-def _show_op(symbol: str, exponent: float | None) -> str:
-    return symbol if exponent is None else f"{symbol}{exponent}"
-
-
 def check_operands(operands: Sequence[Any], kind: type, what: str) -> None:
     """TypeError where they are not all Values of this backend."""
     for operand in operands:
         if not isinstance(operand, kind):
             raise TypeError(f"{what} must be Values, not {type(operand).__name__}")
-
-
-def _initializer(backend: Any) -> Callable[..., None]:
-    Value = backend.Value
-
-    def __init__(
-        self: Any,
-        data: Any,
-        _children: Iterable[Any] = (),
-        _op: str | Iterable[float] = "",
-        label: str = "",
-    ) -> None:
-        number = required_number(data, "data")
-        operands = tuple(_children)
-        partials, symbol = None, ""
-        if isinstance(_op, str):
-            symbol = _op
-        else:
-            partials = _checked_partials(_op, len(operands))
-        check_operands(operands, Value, "_children")
-        op = backend.OPS["custom" if operands else "leaf"].code
-        backend.fill(self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None)
-        if label:
-            self.label = label
-
-    __init__.__qualname__ = "Value.__init__"  # which messages about arguments show
-    return __init__
-
-
-def _restorer(backend: Any) -> Callable[..., Any]:
-    Value = backend.Value
-
-    def restore(
-        op: int,
-        data: float,
-        grad: float,
-        operands: Sequence[Any],
-        exponent: float | None = None,
-        symbol: str = "",
-        partials: Iterable[float] | None = None,
-    ) -> Any:
-        """A node made from its description, computing nothing. ValueError for what describes none."""
-        if not isinstance(op, int) or op not in range(len(backend.OPS)):
-            raise ValueError(f"there is no operation with the code {op}")
-        operands = tuple(operands)
-        check_operands(operands, Value, "operands")
-        if partials is not None:
-            partials = _checked_partials(partials, len(operands))
-        numbers = required_number(data, "data"), required_number(grad, "grad")
-        number = 0.0 if exponent is None else required_number(exponent, "an exponent")
-        value = Value.__new__(Value)
-        backend.fill(value, op, *numbers, operands, number, integral(exponent), encoded(symbol), partials)
-        return value
-
-    return restore
 
 
 def _checked_partials(gradients: Iterable[Any], count: int) -> tuple[float, ...]:
@@ -262,6 +203,18 @@ def equip(backend: Any) -> None:
     """
     Value = backend.Value
 
+    def __init__(
+        self: Any, data: Any, _children: Iterable[Any] = (), _op: str | Iterable[float] = "", label: str = ""
+    ) -> None:
+        number = required_number(data, "data")
+        operands = tuple(_children)
+        symbol, partials = (_op, None) if isinstance(_op, str) else ("", _checked_partials(_op, len(operands)))
+        check_operands(operands, Value, "_children")
+        op = backend.OPS["custom" if operands else "leaf"].code
+        backend.fill(self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None)
+        if label:
+            self.label = label
+
     def represent(self: Any) -> str:
         return f"Value(data={self.data!r})"
 
@@ -271,7 +224,7 @@ def equip(backend: Any) -> None:
 
     def shown_op(self: Any) -> str:
         _, symbol, exponent, _ = backend.raw_info(self)
-        return _show_op(decoded(symbol), exponent)
+        return decoded(symbol) + ("" if exponent is None else str(exponent))
 
     def prev(self: Any) -> set[Any]:
         return set(backend.operands(self))
@@ -287,12 +240,33 @@ def equip(backend: Any) -> None:
 
     def info(value: Any) -> NodeInfo:
         op, symbol, exponent, partials = backend.raw_info(value)
-        attributes = {
-            **(backend.node_attributes(value, False) or {}),
-            **(backend.object_attributes(value, False) or {}),
-        }
+        node, own = backend.node_attributes(value, False), backend.object_attributes(value, False)
+        attributes = {**(node or {}), **(own or {})}
         return NodeInfo(op, decoded(symbol), exponent, partials, backend.closure(value) is not None, attributes)
 
+    def restore(
+        op: int,
+        data: float,
+        grad: float,
+        operands: Sequence[Any],
+        exponent: float | None = None,
+        symbol: str = "",
+        partials: Iterable[float] | None = None,
+    ) -> Any:
+        """A node made from its description, computing nothing. ValueError for what describes none."""
+        if not isinstance(op, int) or op not in range(len(backend.OPS)):
+            raise ValueError(f"there is no operation with the code {op}")
+        operands = tuple(operands)
+        check_operands(operands, Value, "operands")
+        if partials is not None:
+            partials = _checked_partials(partials, len(operands))
+        numbers = required_number(data, "data"), required_number(grad, "grad")
+        number = 0.0 if exponent is None else required_number(exponent, "an exponent")
+        value = Value.__new__(Value)
+        backend.fill(value, op, *numbers, operands, number, integral(exponent), encoded(symbol), partials)
+        return value
+
+    __init__.__qualname__ = "Value.__init__"  # which messages about arguments show
     Value.__doc__ = DOCS["Value"]
     Value.__repr__ = represent
     Value.__format__ = format_value
@@ -303,6 +277,6 @@ def equip(backend: Any) -> None:
     Value._backward = property(get_closure, set_closure, doc=DOCS["_backward"])
     Value.label = Attribute("label", backend)
     backend.info = info
-    backend.restore = _restorer(backend)
+    backend.restore = restore
     backend.on_new_attribute(_new_attribute(backend))
-    backend.on_init(_initializer(backend))
+    backend.on_init(__init__)

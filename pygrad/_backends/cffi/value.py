@@ -11,7 +11,7 @@ from weakref import ref
 
 from pygrad._backends.cffi import arena as store
 from pygrad._backends.cffi.arena import arena, lifetime  # type: ignore[attr-defined]
-from pygrad._backends.docs import documented
+from pygrad._backends.docs import DOCS, documented
 from pygrad._backends.interface import read_table, required_number
 from pygrad._cffi import ffi, lib
 
@@ -51,6 +51,7 @@ class _Held:
 
 
 _set_held = Node.__dict__["_held"].__set__
+_NOTHING = _Held()  # of an object without
 
 #: Node -> weak reference to its object. Objects that others hold are in it from the start, all others from a
 #: first look on: most programs never look, and an entry for each operation would cost a third of its time.
@@ -172,9 +173,8 @@ _places = [ffi.new("pg_pass **")]
 def _run_closures(waiting: Any, node: int) -> None:
     """Run the closures that a reverse pass stops for, beginning at a node."""
     while node > 0:
-        held = getattr(find_object(node), "_held", None)
-        if held is not None and held.closure is not None:
-            held.closure()
+        if (closure := getattr(find_object(node), "_held", _NOTHING).closure) is not None:
+            closure()
         node = lib.pg_resume(waiting)
     if node < 0:
         store.raise_status(node)
@@ -186,6 +186,19 @@ def _unset_node(self: Any) -> int:
     except AttributeError:
         kind = type(self).__name__
         raise AttributeError(f"this {kind} has no data: its __init__ must call Value.__init__") from None
+
+
+def _numbers(name: str) -> property:
+    numbers = getattr(store, name)
+
+    def get(self: Any) -> float:
+        try:
+            return numbers.view[self._node]
+        except ValueError:  # a released view
+            store.open_views()
+            return numbers[self._node]
+
+    return property(get, doc=DOCS[name])
 
 
 class Value(Node):
@@ -205,44 +218,28 @@ class Value(Node):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "data":
-            if type(value) is not float and type(value) is not int:
-                value = required_number(value, name)
-            try:
-                store.data_view[self._node] = value
-            except ValueError:  # a released view
-                store.write(lib.pg_set_data, self._node, value)
+            numbers = store.data
         elif name == "grad":
-            if type(value) is not float and type(value) is not int:
-                value = required_number(value, name)
-            try:
-                store.grad_view[self._node] = value
-            except ValueError:
-                store.write(lib.pg_set_grad, self._node, value)
+            numbers = store.grad
         else:
             if type(self) is Value and not hasattr(Value, name):
                 _new_attribute(name)
             object.__setattr__(self, name, value)
+            return
+        if type(value) is not float and type(value) is not int:
+            value = required_number(value, name)
+        try:
+            numbers.view[self._node] = value
+        except ValueError:  # a released view
+            store.open_views()
+            numbers[self._node] = value
 
     def __delattr__(self, name: str) -> None:
         if name in ("data", "grad"):
             raise AttributeError(f"{name} can't be deleted")
         object.__delattr__(self, name)
 
-    @property
-    @documented
-    def data(self) -> float:
-        try:
-            return store.data_view[self._node]
-        except ValueError:
-            return store.read(lib.pg_data, self._node)
-
-    @property
-    @documented
-    def grad(self) -> float:
-        try:
-            return store.grad_view[self._node]
-        except ValueError:
-            return store.read(lib.pg_grad, self._node)
+    data, grad = _numbers("data"), _numbers("grad")
 
     @documented
     def backward(self, /):
@@ -347,14 +344,12 @@ def object_attributes(value: Value, create: bool) -> dict[str, Any] | None:
             return None
         if value._held.attributes is None:
             value._held.attributes = {}
-    held = getattr(value, "_held", None)
-    return None if held is None else held.attributes
+    return getattr(value, "_held", _NOTHING).attributes
 
 
 def closure(value: Value) -> Callable[[], Any] | None:
     check_value(value)
-    held = getattr(value, "_held", None)
-    return None if held is None else held.closure
+    return getattr(value, "_held", _NOTHING).closure
 
 
 def set_closure(value: Value, closure: Callable[[], Any]) -> None:

@@ -28,15 +28,18 @@ def main(options: argparse.Namespace) -> None:
     names = WORKLOADS if options.only is None else options.only.split(",")
     if unknown := [name for name in names if name not in WORKLOADS]:
         sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+    if options.plot is not None and options.plot.suffix not in (".svg", ".png", ".pdf"):
+        sys.exit(f"{options.plot}: the chart's file must end in .svg, .png or .pdf")
     try:
         from pygrad.bench import report
+
+        if options.plot is not None:
+            import matplotlib  # noqa: F401 -- rather now than after the long run
     except ImportError as error:
         sys.exit(f"{error.name} is needed for this (the extra bench): pip install {error.name}")
     from pygrad.bench.contenders import find_contenders
     from pygrad.bench.measure import measure
 
-    if options.plot is not None:
-        report.check_plot(options.plot)
     contenders = find_contenders()
     report.show_machine(contenders)
     figures = []

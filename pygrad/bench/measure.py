@@ -6,6 +6,7 @@ import gc
 import math
 import statistics
 import sys
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.contenders import Contender
@@ -29,17 +30,14 @@ class Figure(NamedTuple):
     trouble: str = ""  # why there is no figure
 
 
-def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[], Result] | None:
-    """One contender's round, or None where it does not take part."""
-    if workload.name in contender.programs:
-        return contender.programs[workload.name]
-    takes_part = contender.kind is not None and (not workload.only or contender.name in workload.only)
-    return workload.start(contender, quick) if takes_part else None
-
-
 def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
     """All figures of one workload. ``progress`` is rich's."""
-    runners = {c.name: runner for c in contenders if (runner := _runner(workload, c, quick)) is not None}
+    runners: dict[str, Callable[[], Result]] = {}
+    for c in contenders:
+        if workload.name in c.programs:
+            runners[c.name] = c.programs[workload.name]
+        elif c.kind is not None and (not workload.only or c.name in workload.only):
+            runners[c.name] = partial(workload.one_round, c, quick)
     rounds = min(workload.rounds, 3) if quick else workload.rounds
     warm_up = 4 * workload.rounds if COMPILES else 1
     task = progress.add_task(workload.title, total=(warm_up + rounds) * len(runners))

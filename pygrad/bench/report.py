@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import platform
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,16 +96,6 @@ def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -
     content = {"machine": _machine(), "versions": {c.name: c.version for c in contenders}, "figures": records}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     console.print(f"wrote {path}")
-
-
-def check_plot(path: Path) -> None:
-    """Fail before the long run, not after it."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        sys.exit("matplotlib is needed for --plot (the extra bench): pip install matplotlib")
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        sys.exit(f"{path}: the chart's file must end in .svg, .png or .pdf")
 
 
 _COLORS = {NATIVE: "#c8102e", CFFI: "#e88ba0"}

@@ -1,10 +1,10 @@
-"""What is measured, for classes like Value; other libraries' programs for the same are in `peers`."""
+"""What is measured, for classes like Value; other libraries' programs for the same are in `contenders`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
@@ -13,9 +13,6 @@ from pygrad.bench import models
 from pygrad.bench.contenders import CFFI, FLOATS, LEAN, NATIVE, PURE, Contender
 from pygrad.bench.models import Result, timed
 
-#: Makes a contender ready, for a quick run or a full one, and returns what one round is.
-Start = Callable[[Contender, bool], Callable[[], Result]]
-
 
 class Workload(NamedTuple):
     name: str
@@ -23,38 +20,30 @@ class Workload(NamedTuple):
     unit: str  # what one amount is for
     baseline: str  # the contender that ratios are to; "": to each one's own first measure
     rounds: int
-    start: Start
+    one_round: Callable[[Contender, bool], Result]  # of a quick run or a full one
     only: tuple[str, ...] = ()  # contenders with a class; empty for all
 
 
-def _fresh(one_round: Callable[[Contender, bool], Result]) -> Start:
-    """For rounds that share nothing: each makes all that it needs."""
-    return lambda contender, quick: partial(one_round, contender, quick)
-
-
-@_fresh
 def _seed(contender: Contender, quick: bool) -> Result:
     seconds, params = walkthrough.time_training(contender.kind)
     return Result({"loop": seconds}, [p.data for p in params])
 
 
-@_fresh
 def _rows(contender: Contender, quick: bool) -> Result:
     # a deeper graph is too deep for a class that sorts by recursion
     return models.recorded(contender.kind, 1280, repeats=20)
 
 
-def _trained(model: Callable[[Any], Any]) -> Start:
+#: The one model that all rounds of a class train.
+_trained = cache(lambda model, kind: model(kind))
+
+
+def _step(model: Callable[[Any], Any], contender: Contender, quick: bool) -> Result:
     """Each round is the next step of training."""
-
-    def step(trained: Any) -> Result:
-        seconds, loss = timed(trained.step)
-        return Result({"step": seconds}, [loss])
-
-    return lambda contender, quick: partial(step, model(contender.kind))
+    seconds, loss = timed(_trained(model, contender.kind).step)
+    return Result({"step": seconds}, [loss])
 
 
-@_fresh
 def _chain(contender: Contender, quick: bool) -> Result:
     depth = 10**5 if quick else 10**6
     record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
@@ -68,7 +57,6 @@ def _chain(contender: Contender, quick: bool) -> Result:
     return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
 
 
-@_fresh
 def _dot(contender: Contender, quick: bool) -> Result:
     terms, repeats = 64, 200
     xs = [contender.kind(i / terms) for i in range(terms)]
@@ -91,7 +79,6 @@ def _dot(contender: Contender, quick: bool) -> Result:
     return Result({"written out": out / repeats, "one node": node / repeats}, [v.grad for v in xs])
 
 
-@_fresh
 def _growth(contender: Contender, quick: bool) -> Result:
     amounts, totals = {}, []
     for power in range(3, 6 if quick else 8):
@@ -115,7 +102,6 @@ print((process.memory_info().rss - before) / 640000, root.data)
 """
 
 
-@_fresh
 def _memory(contender: Contender, quick: bool) -> Result:
     """The growth of the resident memory of a process that records a graph."""
     import psutil  # noqa: F401 -- the process below needs it
@@ -129,7 +115,7 @@ def _memory(contender: Contender, quick: bool) -> Result:
 _OURS = (NATIVE, CFFI)
 _FULL = (*_OURS, PURE, LEAN)  # classes with exp and log
 _CLASSES = (*_FULL, "micrograd")
-_NETWORK, _GPT = _trained(models.Network), _trained(models.GPT)
+_NETWORK, _GPT = partial(_step, models.Network), partial(_step, models.GPT)
 _SIZES = "rows of products, from 10^3 to 10^7"
 
 _WORKLOADS = (

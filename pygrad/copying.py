@@ -101,9 +101,6 @@ def rebuild(
     return value
 
 
-# -- copy --------------------------------------------------------------------------------------------
-
-
 def _reduced(value: Value) -> Any:
     """What a subclass's own ``__reduce_ex__`` or ``__reduce__`` says, or None."""
     if type(value).__reduce_ex__ is not Value.__reduce_ex__:
@@ -147,9 +144,6 @@ def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
         if state is not None:
             memo[id(value)].__setstate__(copy.deepcopy(state, memo))
     return memo[id(self)]  # type: ignore[no-any-return]
-
-
-# -- pickle ------------------------------------------------------------------------------------------
 
 
 class _Below:

@@ -148,9 +148,6 @@ def _label(value: Any, labels: dict[Any, str]) -> str:
 _ESCAPES = str.maketrans({**{c: f"\\{c}" for c in "\\{}|<>"}, "\n": "\\n"})
 
 
-# -- text --------------------------------------------------------------------------------------------
-
-
 def print_graph(
     root: Any, max_nodes: int = 200, inputs: Sequence[Any] | None = None, file: TextIO | None = None
 ) -> None:

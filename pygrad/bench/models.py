@@ -21,8 +21,6 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return perf_counter() - start, result
 
 
-# -- rows of products, and a chain -------------------------------------------------------------------
-
 WIDTH = 32
 
 
@@ -71,9 +69,6 @@ def chain(kind: Callable[[float], Any], depth: int) -> tuple[Any, Any]:
     return end, x
 
 
-# -- a small network on two moons --------------------------------------------------------------------
-
-
 def moons(points: int = 100, noise: float = 0.1) -> tuple[list[tuple[float, float]], list[int]]:
     """Two interleaved half circles with some noise; labels are -1 and 1."""
     draw = random.Random(1337)
@@ -118,8 +113,6 @@ class Network:
             p.data -= learning_rate * p.grad
         return float(loss.data)
 
-
-# -- a character GPT -----------------------------------------------------------------------------------
 
 _NAMES = (
     "robert joseph thomas daniel george edward andrew joshua steven ashley justin nathan samuel amanda jordan carmen "

@@ -43,8 +43,11 @@ def text(c_string: Any) -> str:
     return ffi.string(c_string).decode()  # type: ignore[no-any-return]
 
 
-def raise_status(status: int) -> None:
-    raise getattr(builtins, text(lib.pg_status_exception(status)))(text(lib.pg_status_text(status)))
+def checked(status: int) -> int:
+    """What C has answered; where that is an error it is raised."""
+    if status < 0:
+        raise getattr(builtins, text(lib.pg_status_exception(status)))(text(lib.pg_status_text(status)))
+    return status
 
 
 # -- numbers -----------------------------------------------------------------------------------------
@@ -129,10 +132,10 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
     while result == lib.PG_FULL:  # the free slots may all lie below the operands: then only growth helps
         status = grow()
         if status and not collect():
-            raise_status(status)
+            checked(status)
         result = call(arena, *arguments)
     if result < 0:
-        raise_status(result)
+        checked(result)
     return result
 
 

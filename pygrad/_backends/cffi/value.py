@@ -60,13 +60,6 @@ tracking = False  # whether every new object goes into `objects`
 _next_sweep = 1000  # entries
 
 
-def _begin_tracking() -> None:
-    global tracking
-    tracking = True
-    for value in lifetime.living(Value):
-        objects.setdefault(value._node, ref(value))
-
-
 def _discard(node: int, entry: ref[Any]) -> None:
     """Take that entry out, if it is still there: all in one call of C code."""
     still_there = map(is_, (entry,), map(objects.get, (node,)))
@@ -82,12 +75,6 @@ def _sweep_objects() -> None:
     _next_sweep = 2 * len(objects) + 1000
 
 
-def find_object(node: int) -> Any:
-    """The living object of a node, or None."""
-    entry = objects.get(node)
-    return None if entry is None else entry()
-
-
 def _hold_node(node: int) -> Value:
     """A new object with a reference of its own to a node, which somebody else holds."""
     return lifetime.new(Value, lib.pg_retain(arena, node) or node)
@@ -95,8 +82,11 @@ def _hold_node(node: int) -> Value:
 
 def object_of(node: int) -> Any:
     """The one object of a node that somebody else holds a reference to."""
+    global tracking
     if not tracking:
-        _begin_tracking()
+        tracking = True
+        for living in lifetime.living(Value):
+            objects.setdefault(living._node, ref(living))
     made = None
     while (value := (entry := objects.get(node)) and entry()) is None:
         if entry is not None:
@@ -122,21 +112,18 @@ def finish(result: int, call: Callable[..., int], arguments: tuple[Any, ...], op
 
 
 def _hold(value: Value) -> _Held:
-    try:
-        return value._held
-    except AttributeError:
-        held = _Held()
-        _set_held(value, held)
-        return held
+    if not hasattr(value, "_held"):
+        _set_held(value, _Held())
+    return value._held
 
 
 def _need_object(value: Value) -> bool:
     """From now on results hold this object. False where some were recorded already, which don't."""
+    status = lib.pg_need_object(arena, value._node)
     for look_harder in (store.release_dead, store.collect):  # dead results count as well
-        status = lib.pg_need_object(arena, value._node)
         if status == lib.PG_HAS_RESULTS:
             look_harder()
-    status = status and lib.pg_need_object(arena, value._node)
+            status = lib.pg_need_object(arena, value._node)
     if status == lib.PG_HAS_RESULTS:
         return False
     objects[value._node] = ref(value)
@@ -172,12 +159,11 @@ _places = [ffi.new("pg_pass **")]
 
 def _run_closures(waiting: Any, node: int) -> None:
     """Run the closures that a reverse pass stops for, beginning at a node."""
-    while node > 0:
-        if (closure := getattr(find_object(node), "_held", _NOTHING).closure) is not None:
+    while store.checked(node):
+        value = (entry := objects.get(node)) and entry()
+        if (closure := getattr(value, "_held", _NOTHING).closure) is not None:
             closure()
         node = lib.pg_resume(waiting)
-    if node < 0:
-        store.raise_status(node)
 
 
 def _unset_node(self: Any) -> int:
@@ -301,9 +287,7 @@ def _objects(find: Callable[..., int], value: Value) -> list[Value]:
     while count > room:
         room = count
         nodes = ffi.new("pg_node[]", room)
-        count = find(arena, held._node, room, nodes)
-        if count < 0:
-            store.raise_status(count)
+        count = store.checked(find(arena, held._node, room, nodes))
     return [object_of(node) for node in ffi.unpack(nodes, count)]
 
 
@@ -354,13 +338,10 @@ def closure(value: Value) -> Callable[[], Any] | None:
 
 def set_closure(value: Value, closure: Callable[[], Any]) -> None:
     check_value(value)
-    if not _need_object(value) or lib.pg_set_external(arena, value._node, 1):
-        store.raise_status(lib.PG_HAS_RESULTS)
+    store.checked(lib.pg_set_external(arena, value._node, 1) if _need_object(value) else lib.PG_HAS_RESULTS)
     _hold(value).closure = closure
 
 
 def zero_graph(root: Value) -> None:
     check_value(root)
-    status = lib.pg_zero_graph(arena, root._node)
-    if status:
-        store.raise_status(status)
+    store.checked(lib.pg_zero_graph(arena, root._node))

@@ -70,9 +70,7 @@ def number(x: Any) -> Any:
         return float(x)
     if (isinstance(x, (str, Complex)) and not isinstance(x, Real)) or hasattr(kind, "__len__"):
         return NotImplemented
-    if hasattr(kind, "__float__") or hasattr(kind, "__index__"):
-        return float(x)
-    return NotImplemented
+    return float(x) if hasattr(kind, "__float__") or hasattr(kind, "__index__") else NotImplemented
 
 
 def required_number(x: Any, what: str) -> float:

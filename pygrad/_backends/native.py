@@ -15,34 +15,28 @@ from pygrad._native import functions, table
 backend = "native"
 OPS = read_table(table)
 
-#: Arguments as `inspect.signature` and editors show them, by the kind of operation.
-_ARGUMENTS = {"unary": "x, /", "binary": "x, y, /", "nary": "values, /", "paired": "x, y, /"}
-
 
 @documented
 def memory() -> Memory:
     return Memory(*_native.memory())
 
 
-def _docstrings() -> dict[str, str]:
-    """Of all that is C, with the signature in the form that CPython reads."""
-    texts = {
-        "Value.backward": f"backward($self, /)\n--\n\n{DOCS['backward']}",
-        "Value._step": f"_step($self, /)\n--\n\n{DOCS['_step']}",
-        "Value.data": DOCS["data"],
-        "Value.grad": DOCS["grad"],
-        "live_nodes": f"live_nodes()\n--\n\n{DOCS['live_nodes']}",
-        "operands": f"operands(value, /)\n--\n\n{DOCS['operands']}",
-    }
-    for op in OPS.values():
-        if op.name in functions:
-            texts[op.name] = f"{op.name}({_ARGUMENTS[op.kind]})\n--\n\n{op.doc}"
-        if op.method == op.name:
-            texts[f"Value.{op.name}"] = f"{op.name}({_ARGUMENTS[op.kind].replace('x', '$self', 1)})\n--\n\n{op.doc}"
-    return texts
-
-
-_native.document(_docstrings())
+#: Docstrings of all that is C, with the signature in the form that CPython reads.
+_texts = {
+    "Value.backward": f"backward($self, /)\n--\n\n{DOCS['backward']}",
+    "Value._step": f"_step($self, /)\n--\n\n{DOCS['_step']}",
+    "Value.data": DOCS["data"],
+    "Value.grad": DOCS["grad"],
+    "live_nodes": f"live_nodes()\n--\n\n{DOCS['live_nodes']}",
+    "operands": f"operands(value, /)\n--\n\n{DOCS['operands']}",
+}
+_arguments = {"unary": "x, /", "binary": "x, y, /", "nary": "values, /", "paired": "x, y, /"}
+for _op in OPS.values():
+    if _op.name in functions:
+        _texts[_op.name] = f"{_op.name}({_arguments[_op.kind]})\n--\n\n{_op.doc}"
+    if _op.method == _op.name:
+        _texts[f"Value.{_op.name}"] = f"{_op.name}({_arguments[_op.kind].replace('x', '$self', 1)})\n--\n\n{_op.doc}"
+_native.document(_texts)
 equip(sys.modules[__name__])
 
 if hasattr(_native, "before_fork"):

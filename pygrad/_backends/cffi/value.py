@@ -174,9 +174,10 @@ def _unset_node(self: Any) -> int:
         raise AttributeError(f"this {kind} has no data: its __init__ must call Value.__init__") from None
 
 
-def _numbers(name: str) -> property:
-    numbers = getattr(store, name)
+_data, _grad = store.data, store.grad
 
+
+def _property(numbers: Any, name: str) -> property:
     def get(self: Any) -> float:
         try:
             return numbers.view[self._node]
@@ -204,9 +205,9 @@ class Value(Node):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "data":
-            numbers = store.data
+            numbers = _data
         elif name == "grad":
-            numbers = store.grad
+            numbers = _grad
         else:
             if type(self) is Value and not hasattr(Value, name):
                 _new_attribute(name)
@@ -225,7 +226,7 @@ class Value(Node):
             raise AttributeError(f"{name} can't be deleted")
         object.__delattr__(self, name)
 
-    data, grad = _numbers("data"), _numbers("grad")
+    data, grad = _property(_data, "data"), _property(_grad, "grad")
 
     @documented
     def backward(self, /):

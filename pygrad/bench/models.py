@@ -145,18 +145,17 @@ class GPT:
         self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
         self.steps = 0
 
-    def logits(self, token: int, place: int, keys: list[Any], values: list[Any]) -> list[Any]:
-        """The next token's logits; keys and values hold those of the places before, and grow by one."""
+    def logits(self, token: int, place: int, past: list[tuple[list[Any], list[Any]]]) -> list[Any]:
+        """The next token's logits; ``past`` holds the key and the value of each place before, and grows by one."""
         x = _normalize([t + p for t, p in zip(self.embedding[token], self.position[place])])
         query = _linear(self.query, x)
-        keys.append(_linear(self.key, x))
-        values.append(_linear(self.value, x))
+        past.append((_linear(self.key, x), _linear(self.value, x)))
         size = self.width // self.heads
         mixed = []
         for low in range(0, self.width, size):
             part = slice(low, low + size)
-            weights = _softmax([_product(query[part], key[part]) * size**-0.5 for key in keys])
-            mixed += [_product(weights, [v[i] for v in values]) for i in range(low, low + size)]
+            weights = _softmax([_product(query[part], key[part]) * size**-0.5 for key, _ in past])
+            mixed += [_product(weights, [value[i] for _, value in past]) for i in range(low, low + size)]
         x = [a + b for a, b in zip(x, _linear(self.mix, mixed))]
         hidden = [h.relu() for h in _linear(self.expand, _normalize(x))]
         return _linear(self.head, [a + b for a, b in zip(x, _linear(self.contract, hidden))])
@@ -165,10 +164,10 @@ class GPT:
         """One step of training, on one name; the loss before it."""
         name = NAMES[self.steps % len(NAMES)]
         tokens = [self.end, *(self.letters.index(letter) for letter in name), self.end]
-        past: tuple[list[Any], list[Any]] = [], []
+        past: list[Any] = []
         losses = []
         for place, (token, following) in enumerate(zip(tokens, tokens[1:])):
-            losses.append(-_softmax(self.logits(token, place, *past))[following].log())
+            losses.append(-_softmax(self.logits(token, place, past))[following].log())
         loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
         loss.backward()
         self._adam()

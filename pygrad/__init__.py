@@ -53,27 +53,6 @@ def __dir__() -> list[str]:
 
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table
 
-__all__ = [
-    "Graph",
-    "OPS",
-    "TraceError",
-    "Value",
-    "__version__",
-    "array",
-    "backend",
-    "check_gradients",
-    "compile",
-    "constant",
-    "data",
-    "draw_dot",
-    "grad",
-    "grads",
-    "jacobian",
-    "live_nodes",
-    "memory",
-    "operands",
-    "print_graph",
-    "softmax",
-    "value_and_grad",
-    *functions,
-]
+__all__ = ["OPS", "Graph", "TraceError", "Value", "__version__", "array", "backend", "check_gradients", "compile"]
+__all__ += ["constant", "data", "draw_dot", "grad", "grads", "jacobian", "live_nodes", "memory", "operands"]
+__all__ += ["print_graph", "softmax", "value_and_grad", *functions]

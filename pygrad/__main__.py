@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from subprocess import CalledProcessError
 
 from pygrad import Value, __version__, bench, draw_dot, walkthrough
 
@@ -25,24 +25,18 @@ def draw(options: argparse.Namespace) -> None:
     try:
         dot = draw_dot(loss, format="svg" if as_text else kind)
         # The picture is piped, not rendered: `render` leaves the DOT text beside it.
-        path.write_bytes(dot.source.encode() if as_text else _picture(dot))
+        path.write_bytes(dot.source.encode() if as_text else dot.pipe())
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f"can't write {path}: {error}")
+    except CalledProcessError as error:
+        sys.exit(f"can't write {path}: Graphviz's program `dot` failed: {error}")
+    except RuntimeError:  # graphviz.ExecutableNotFound
+        sys.exit(
+            f"can't write {path}: Graphviz's program `dot` was not found; install Graphviz "
+            "(https://graphviz.org/download), or ask for a .dot file, which needs no program: "
+            "python -m pygrad draw --output walkthrough.dot"
+        )
     print(f"wrote {path}")
-
-
-def _picture(dot: Any) -> Any:
-    import graphviz
-
-    try:
-        return dot.pipe()
-    except graphviz.ExecutableNotFound:
-        raise OSError(
-            "Graphviz's program `dot` was not found; install Graphviz (https://graphviz.org/download), "
-            "or ask for a .dot file, which needs no program: python -m pygrad draw --output walkthrough.dot"
-        ) from None
-    except graphviz.CalledProcessError as error:
-        raise OSError(f"Graphviz's program `dot` failed: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -313,4 +313,4 @@ def compile(function: Callable[..., Any] | None = None, *, static: Iterable[str]
     return Compiled(function, static)
 
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["compile"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import copyreg
-from typing import Any
+from collections.abc import Container, Sequence
+from typing import Any, Callable
 from weakref import WeakSet
 
 from pygrad._backends import core
@@ -17,22 +18,20 @@ from pygrad.value import OPS, Value, operands
 _NAMES = list(OPS)  # by code
 
 
-def topological(root: Value, known: Any = ()) -> list[Value]:
-    """All nodes that the root reaches, operands first and the root last, but not those whose id is in
-    `known`."""
-    order: list[Value] = []
+def topological(
+    roots: Sequence[Any], operands: Callable[[Any], list[Any]] = operands, known: Container[int] = ()
+) -> list[Any]:
+    """All that the roots reach, each once, operands first and in their order, but nothing whose id is in `known`."""
+    order: list[Any] = []
     met: set[int] = set()
-    stack: list[tuple[Value, list[Value]]] = [(root, operands(root))]
+    stack = [*reversed(roots)]
     while stack:
-        value, left = stack[-1]
-        if left:
-            operand = left.pop()
-            if id(operand) not in met and id(operand) not in known:
-                met.add(id(operand))
-                stack.append((operand, operands(operand)))
-        else:
-            order.append(value)
-            stack.pop()
+        value = stack.pop()
+        if value is None:  # all that is below the next one stands in the order
+            order.append(stack.pop())
+        elif id(value) not in met and id(value) not in known:
+            met.add(id(value))
+            stack += (value, None, *reversed(operands(value)))
     return order
 
 
@@ -102,9 +101,6 @@ def rebuild(
     return value
 
 
-# -- copy --------------------------------------------------------------------------------------------
-
-
 def _reduced(value: Value) -> Any:
     """What a subclass's own ``__reduce_ex__`` or ``__reduce__`` says, or None."""
     if type(value).__reduce_ex__ is not Value.__reduce_ex__:
@@ -117,44 +113,37 @@ def _copy(self: Value) -> Value:
     reduced = _reduced(self) or (rebuild, _record(self, tuple(operands(self))), self.__getstate__())
     if isinstance(reduced, str):  # the name of something that is there once
         return self
-    return _made(reduced[:2], reduced[2] if len(reduced) > 2 else None)
-
-
-def _made(call: Any, state: Any) -> Value:
-    """The object that a reduction describes."""
-    value: Value = call[0](*call[1])
+    make, arguments, state = (*reduced, None)[:3]
+    value: Value = make(*arguments)
     if state is not None:
         value.__setstate__(state)
     return value
 
 
-def _class(value: Value) -> Any:
-    return type(value)
-
-
 def _deepcopy(self: Value, memo: dict[int, Any]) -> Value:
     """A copy of the whole graph below."""
-    order, states = topological(self, memo), []
+    order, states = topological([self], known=memo), []
     for value in order:
-        if _class(value).__deepcopy__ is not _deepcopy and value is not self:
+        kind: Any = type(value)
+        if kind.__deepcopy__ is not _deepcopy and value is not self:
             memo[id(value)] = value.__deepcopy__(memo)
         elif isinstance(reduced := _reduced(value), str):
             memo[id(value)] = value
-        elif reduced:
-            memo[id(value)] = _made((reduced[0], copy.deepcopy(reduced[1], memo)), None)
-            states.append((value, reduced[2] if len(reduced) > 2 else None))
         else:
-            record = _record(value, tuple([memo[id(operand)] for operand in operands(value)]))
-            memo[id(value)] = rebuild(*record[:8], *(copy.deepcopy(part, memo) for part in record[8:]))
-            states.append((value, value.__getstate__()))
+            if reduced:
+                make, arguments, state = (*reduced, None)[:3]
+                arguments = copy.deepcopy(arguments, memo)
+            else:
+                record = _record(value, tuple([memo[id(operand)] for operand in operands(value)]))
+                make, state = rebuild, value.__getstate__()
+                arguments = *record[:8], *(copy.deepcopy(part, memo) for part in record[8:])
+            memo[id(value)] = make(*arguments)
+            states.append((value, state))
         memo.setdefault(id(memo), []).append(value)  # the copy module's way: no other object gets its id
     for value, state in states:
         if state is not None:
             memo[id(value)].__setstate__(copy.deepcopy(state, memo))
     return memo[id(self)]  # type: ignore[no-any-return]
-
-
-# -- pickle ------------------------------------------------------------------------------------------
 
 
 class _Below:
@@ -177,13 +166,9 @@ def _reduce(self: Value) -> tuple[Any, ...]:
     record, state = _record(self, tuple(below)), self.__getstate__()
     if not below or any(id(self) in ahead.ids for ahead in _pickling):
         return rebuild, record, state
-    ahead = _Below(topological(self)[:-1])
+    ahead = _Below(topological([self])[:-1])
     _pickling.add(ahead)
     return _rebuild_root, (ahead, record), state
-
-
-def _reduce_ex(self: Value, protocol: Any) -> Any:
-    return self.__reduce__()
 
 
 def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
@@ -193,4 +178,4 @@ def _rebuild_root(below: list[Value], record: tuple[Any, ...]) -> Value:
 _value: Any = Value
 _value.__copy__, _value.__deepcopy__ = _copy, _deepcopy
 _value.__getstate__, _value.__setstate__ = _get_state, _set_state
-_value.__reduce__, _value.__reduce_ex__ = _reduce, _reduce_ex
+_value.__reduce__ = _reduce

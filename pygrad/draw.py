@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Callable, TextIO
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pygrad.copying import topological
 
 if TYPE_CHECKING:
     import graphviz
@@ -96,27 +98,10 @@ def _roots(root: Any, inputs: Sequence[Any] | None, who: str) -> tuple[list[Any]
 def _colors(values: Iterable[Any]) -> dict[Any, dict[str, str]]:
     """Attributes of the boxes: red by the logarithm of the grad's size."""
     sizes = {value: math.log(abs(value.grad)) for value in values if value.grad and math.isfinite(value.grad)}
-    low, high = min(sizes.values(), default=0.0), max(sizes.values(), default=0.0)
-    return {
-        value: {
-            "style": "filled",
-            "fillcolor": f"0.0 {0.1 + 0.6 * ((size - low) / (high - low) if high > low else 1.0):.3f} 1.0",
-        }
-        for value, size in sizes.items()
-    }
-
-
-def _postorder(roots: list[Any], operands: Callable[[Any], list[Any]]) -> Iterator[Any]:
-    """Each value once, operands first and in their order. A stack, for deep graphs."""
-    seen = set()
-    stack = [(root, False) for root in reversed(roots)]
-    while stack:
-        value, below_done = stack.pop()
-        if below_done:
-            yield value
-        elif value not in seen:
-            seen.add(value)
-            stack += [(value, True), *((operand, False) for operand in reversed(operands(value)))]
+    low = min(sizes.values(), default=0.0)
+    span = max(sizes.values(), default=0.0) - low
+    shades = {value: 0.1 + 0.6 * ((size - low) / span if span else 1.0) for value, size in sizes.items()}
+    return {value: {"style": "filled", "fillcolor": f"0.0 {shade:.3f} 1.0"} for value, shade in shades.items()}
 
 
 def _operands(roots: list[Any], labels: dict[Any, str], max_nodes: int) -> dict[Any, list[Any]]:
@@ -139,12 +124,12 @@ def _operands(roots: list[Any], labels: dict[Any, str], max_nodes: int) -> dict[
         return operands[value]
 
     keys: dict[Any, tuple[str, str, str]] = {}
-    for value in _postorder(roots, look):
+    for value in topological(roots, look):
         operands[value].sort(key=keys.__getitem__)
         shown = (_text(value, labels), value._op)
         below = [keys[operand] for operand in operands[value]]
         keys[value] = (*shown, hashlib.sha256(repr((shown, below)).encode()).hexdigest())
-    return {value: operands[value] for value in _postorder(roots, operands.__getitem__)}
+    return {value: operands[value] for value in topological(roots, operands.__getitem__)}
 
 
 def _text(value: Any, labels: dict[Any, str]) -> str:
@@ -161,9 +146,6 @@ def _label(value: Any, labels: dict[Any, str]) -> str:
 
 #: Characters that mean something in the label of a record.
 _ESCAPES = str.maketrans({**{c: f"\\{c}" for c in "\\{}|<>"}, "\n": "\\n"})
-
-
-# -- text --------------------------------------------------------------------------------------------
 
 
 def print_graph(
@@ -215,3 +197,6 @@ def print_graph(
         for operand in sorted(reversed(operands[value]), key=lambda operand: bool(operands[operand])):
             stack.append((operand, rest + ends[0], rest + ends[1]))
             ends = branch, line
+
+
+__all__ = ["draw_dot", "print_graph"]

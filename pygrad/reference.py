@@ -88,21 +88,17 @@ class Value:
 
     def __pow__(self, exponent: Any) -> Value:
         if isinstance(exponent, Value):
-            return self._to_value_power(exponent)
-        out = Value(_power(self.data, exponent), (self,), f"**{exponent}")
+            out = Value(_power(self.data, exponent.data), (self, exponent), "**")
 
-        def step() -> None:
-            self.grad += _power_slope(self.data, exponent, out.data) * out.grad
+            def step() -> None:
+                self.grad += _power_slope(self.data, exponent.data, out.data) * out.grad
+                exponent.grad += _exponent_slope(self.data, out.data) * out.grad
 
-        out._backward = step
-        return out
+        else:
+            out = Value(_power(self.data, exponent), (self,), f"**{exponent}")
 
-    def _to_value_power(self, exponent: Value) -> Value:
-        out = Value(_power(self.data, exponent.data), (self, exponent), "**")
-
-        def step() -> None:
-            self.grad += _power_slope(self.data, exponent.data, out.data) * out.grad
-            exponent.grad += _exponent_slope(self.data, out.data) * out.grad
+            def step() -> None:
+                self.grad += _power_slope(self.data, exponent, out.data) * out.grad
 
         out._backward = step
         return out

@@ -31,15 +31,15 @@ def figures_of(workload, *contenders, quick=True):
 
 
 def a_workload(rounds, **others):
-    """One whose contenders' `kind` is the list of their results."""
-    return Workload("w", "a workload", "a unit", "base", rounds, lambda c, quick: iter(c.kind).__next__, **others)
+    """One whose contenders' `kind` gives their results."""
+    return Workload("w", "a workload", "a unit", "base", rounds, lambda c, quick: next(c.kind), **others)
 
 
 def test_median_middle_half_and_ratio(monkeypatch):
     monkeypatch.setattr(measure, "COMPILES", False)
     times = [[100.0, 4.0, 1.0, 3.0, 2.0, 9.0], [100.0, 2.0, 2.0, 2.0, 2.0, 2.0]]
     slow, base = (
-        Contender(name, "", [Result({"t": t}, [1.0]) for t in ts]) for name, ts in zip(("slow", "base"), times)
+        Contender(name, "", (Result({"t": t}, [1.0]) for t in ts)) for name, ts in zip(("slow", "base"), times)
     )
     first, second = figures_of(a_workload(5), slow, base, quick=False)
     assert (first.contender, first.median, first.low, first.high, first.ratio) == ("slow", 3.0, 2.0, 4.0, 1.5)
@@ -54,10 +54,8 @@ def test_a_wrong_result_does_not_count():
 
 
 def test_too_deep_is_said():
-    workload = workloads.WORKLOADS[[w.name for w in workloads.WORKLOADS].index("chain")]
-    pure = Contender(PURE, "", reference.Value, "pygrad.reference")
-    lean = Contender(LEAN, "", reference.LeanValue, "pygrad.reference")
-    figures = figures_of(workload, pure, lean)
+    pure, lean = Contender(PURE, "", reference.Value), Contender(LEAN, "", reference.LeanValue)
+    figures = figures_of(workloads.WORKLOADS["chain"], pure, lean)
     assert figures[0].trouble == "too deep for it"
     assert [f.measure for f in figures[1:]] == ["record", "reverse", "free"]
 

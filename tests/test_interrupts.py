@@ -123,6 +123,6 @@ def test_an_interrupt_at_each_line(story, monkeypatch):
     assert line > 20
     from pygrad._backends.cffi import arena
 
-    assert not arena.lifetime.USE_VIEWS or isinstance(arena.data_view, memoryview)
+    assert not arena.lifetime.USE_VIEWS or isinstance(arena.data.view, memoryview)
     keeper.data  # opens views anew where they were lost
-    assert not arena.lifetime.USE_VIEWS or arena.data_view[0] != arena.data_view[0]
+    assert not arena.lifetime.USE_VIEWS or arena.data.view[0] != arena.data.view[0]

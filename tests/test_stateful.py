@@ -115,7 +115,7 @@ class Lives(RuleBasedStateMachine):
 
     def used(self, value):
         """Whether a result of it is there, below any value that is."""
-        return any(value in v._prev for root, _ in self.pairs for v in topological(root))
+        return any(value in v._prev for root, _ in self.pairs for v in topological([root]))
 
     @precondition(lambda self: self.pairs)
     @rule(i=picks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import runpy
 from pathlib import Path
@@ -35,7 +36,12 @@ def stub(name):
     """The functions and classes of a stub, and what it re-exports, by name."""
     body = ast.parse((PACKAGE / name).read_text(encoding="utf-8")).body
     named = {node.name: node for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    return named | {name.asname: node for node in body if isinstance(node, ast.ImportFrom) for name in node.names}
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name != "*":
+            named.update((name.asname, node) for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module != "pygrad._operations":  # which is a stub itself
+            named.update(dict.fromkeys(importlib.import_module(node.module).__all__, node))
+    return named
 
 
 def parameters(node):

@@ -73,9 +73,7 @@ def number(x: Any) -> Any:
         return float(x)
     if (isinstance(x, (str, Complex)) and not isinstance(x, Real)) or hasattr(kind, "__len__"):
         return NotImplemented
-    if hasattr(kind, "__float__") or hasattr(kind, "__index__"):
-        return float(x)
-    return NotImplemented
+    return float(x) if hasattr(kind, "__float__") or hasattr(kind, "__index__") else NotImplemented
 
 
 def required_number(x: Any, what: str) -> float:
@@ -171,61 +169,6 @@ def check_operands(operands: Sequence[Any], kind: type, what: str) -> None:
             raise TypeError(f"{what} must be Values, not {type(operand).__name__}")
 
 
-def _initializer(backend: Any) -> Callable[..., None]:
-    Value = backend.Value
-
-    def __init__(
-        self: Any,
-        data: Any,
-        _children: Iterable[Any] = (),
-        _op: str | Iterable[float] = "",
-        label: str = "",
-    ) -> None:
-        number = required_number(data, "data")
-        operands = tuple(_children)
-        partials, symbol = None, ""
-        if isinstance(_op, str):
-            symbol = _op
-        else:
-            partials = _checked_partials(_op, len(operands))
-        check_operands(operands, Value, "_children")
-        op = backend.OPS["custom" if operands else "leaf"].code
-        backend.fill(self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None)
-        if label:
-            self.label = label
-
-    __init__.__qualname__ = "Value.__init__"  # which messages about arguments show
-    return __init__
-
-
-def _restorer(backend: Any) -> Callable[..., Any]:
-    Value = backend.Value
-
-    def restore(
-        op: int,
-        data: float,
-        grad: float,
-        operands: Sequence[Any],
-        exponent: float | None = None,
-        symbol: str = "",
-        partials: Iterable[float] | None = None,
-    ) -> Any:
-        """A node made from its description, computing nothing. ValueError for what describes none."""
-        if not isinstance(op, int) or op not in range(len(backend.OPS)):
-            raise ValueError(f"there is no operation with the code {op}")
-        operands = tuple(operands)
-        check_operands(operands, Value, "operands")
-        if partials is not None:
-            partials = _checked_partials(partials, len(operands))
-        numbers = required_number(data, "data"), required_number(grad, "grad")
-        number = 0.0 if exponent is None else required_number(exponent, "an exponent")
-        value = Value.__new__(Value)
-        backend.fill(value, op, *numbers, operands, number, integral(exponent), encoded(symbol), partials)
-        return value
-
-    return restore
-
-
 def _checked_partials(gradients: Iterable[Any], count: int) -> tuple[float, ...]:
     partials = tuple([required_number(gradient, "a local gradient") for gradient in gradients])
     if len(partials) != count:
@@ -282,6 +225,18 @@ def equip(backend: Any) -> None:
     """
     Value, kinds = backend.Value, [op.kind for op in backend.OPS.values()]
 
+    def __init__(
+        self: Any, data: Any, _children: Iterable[Any] = (), _op: str | Iterable[float] = "", label: str = ""
+    ) -> None:
+        number = required_number(data, "data")
+        operands = tuple(_children)
+        symbol, partials = (_op, None) if isinstance(_op, str) else ("", _checked_partials(_op, len(operands)))
+        check_operands(operands, Value, "_children")
+        op = backend.OPS["custom" if operands else "leaf"].code
+        backend.fill(self, op, number, 0.0, operands, 0.0, False, encoded(symbol), partials if operands else None)
+        if label:
+            self.label = label
+
     def represent(self: Any) -> str:
         return f"Value(data={self.data!r})"
 
@@ -315,15 +270,36 @@ def equip(backend: Any) -> None:
 
     def info(value: Any) -> NodeInfo:
         op, symbol, exponent, partials = describe(value)
-        attributes = {
-            **(backend.node_attributes(value, False) or {}),
-            **(backend.object_attributes(value, False) or {}),
-        }
+        node, own = backend.node_attributes(value, False), backend.object_attributes(value, False)
+        attributes = {**(node or {}), **(own or {})}
         return NodeInfo(op, symbol, exponent, partials, backend.closure(value) is not None, attributes)
+
+    def restore(
+        op: int,
+        data: float,
+        grad: float,
+        operands: Sequence[Any],
+        exponent: float | None = None,
+        symbol: str = "",
+        partials: Iterable[float] | None = None,
+    ) -> Any:
+        """A node made from its description, computing nothing. ValueError for what describes none."""
+        if not isinstance(op, int) or op not in range(len(backend.OPS)):
+            raise ValueError(f"there is no operation with the code {op}")
+        operands = tuple(operands)
+        check_operands(operands, Value, "operands")
+        if partials is not None:
+            partials = _checked_partials(partials, len(operands))
+        numbers = required_number(data, "data"), required_number(grad, "grad")
+        number = 0.0 if exponent is None else required_number(exponent, "an exponent")
+        value = Value.__new__(Value)
+        backend.fill(value, op, *numbers, operands, number, integral(exponent), encoded(symbol), partials)
+        return value
 
     for op in backend.OPS.values():
         if op.kind in ("ternary", "indexed"):
             backend.functions[op.name] = _choosing(op, backend.functions[op.name])
+    __init__.__qualname__ = "Value.__init__"  # which messages about arguments show
     Value.__doc__ = DOCS["Value"]
     Value.__repr__ = represent
     Value.__format__ = format_value
@@ -334,5 +310,5 @@ def equip(backend: Any) -> None:
     Value._backward = property(get_closure, set_closure, doc=DOCS["_backward"])
     Value.label = Attribute("label", backend)
     backend.info = info
-    backend.restore = _restorer(backend)
-    backend.use(_initializer(backend), _new_attribute(backend), number, required_number)
+    backend.restore = restore
+    backend.use(__init__, _new_attribute(backend), number, required_number)

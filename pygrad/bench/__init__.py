@@ -15,7 +15,7 @@ from pygrad.bench.workloads import WORKLOADS
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    names = ", ".join(workload.name for workload in WORKLOADS)
+    names = ", ".join(WORKLOADS)
     command.add_argument("--only", metavar="NAMES", help=f"workloads, separated by commas, of: {names}")
     command.add_argument("--quick", action="store_true", help="fewer rounds and smaller graphs")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
@@ -25,26 +25,27 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Measure, and print a table of medians and ratios; figures and a chart can be written to files."""
-    by_name = {workload.name: workload for workload in WORKLOADS}
-    names = by_name if options.only is None else options.only.split(",")
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(by_name)}")
+    names = WORKLOADS if options.only is None else options.only.split(",")
+    if unknown := [name for name in names if name not in WORKLOADS]:
+        sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+    if options.plot is not None and options.plot.suffix not in (".svg", ".png", ".pdf"):
+        sys.exit(f"{options.plot}: the chart's file must end in .svg, .png or .pdf")
     try:
         from pygrad.bench import report
+
+        if options.plot is not None:
+            import matplotlib  # noqa: F401 -- rather now than after the long run
     except ImportError as error:
         sys.exit(f"{error.name} is needed for this (the extra bench): pip install {error.name}")
     from pygrad.bench.contenders import find_contenders
     from pygrad.bench.measure import measure
 
-    if options.plot is not None:
-        report.check_plot(options.plot)
     contenders = find_contenders()
     report.show_machine(contenders)
     figures = []
     with report.progress() as progress:
         for name in names:
-            figures += measure(by_name[name], contenders, options.quick, progress)
+            figures += measure(WORKLOADS[name], contenders, options.quick, progress)
     report.show(figures)
     if options.json is not None:
         report.write_json(figures, contenders, options.json)

@@ -1,19 +1,25 @@
-"""Who takes part: both backends, the pure-Python classes, plain floats, and other libraries if installed."""
+"""Who takes part: both backends, the pure-Python classes, plain floats, and other libraries if installed.
+
+A library of another shape than ours has programs of its own for some workloads, written as its documentation says.
+A function returns them, or raises ImportError where the library is not installed.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
 from pygrad import __version__, reference
-from pygrad.bench import peers
-from pygrad.bench.models import Result
+from pygrad.bench.models import WIDTH, Result, add_rows, leaves, recorded, timed
 
 NATIVE, CFFI, PURE, LEAN, FLOATS = "pygrad native", "pygrad cffi", "pure Python", "lean Python", "floats"
-PEERS = ("micrograd", "torch", "jax", "autograd", "casadi", "xad")
+
+Programs = Mapping[str, Callable[[], Result]]  # by workload
 
 
 class Contender(NamedTuple):
@@ -22,39 +28,154 @@ class Contender(NamedTuple):
     name: str
     version: str
     kind: Any = None
-    module: str = ""  # where the class is
     backend: Any = None  # of ours: the module
-    programs: Mapping[str, Callable[[], Result]] = MappingProxyType({})  # by workload
+    programs: Programs = MappingProxyType({})
 
 
-def _backend(name: str) -> Contender:
-    module = f"pygrad._backends.{name}"
-    backend = importlib.import_module(module)
-    return Contender(f"pygrad {name}", __version__, backend.Value, module, backend)
+ITERATIONS, OPERATIONS = 100, 1280
 
 
-def _peer(name: str) -> Contender:
+def _loss(params: Any) -> Any:
+    w1, w2 = params
+    return 0.5 * ((w1 - 1) ** 2 + (w2 - 5) ** 2)
+
+
+def _descend(gradient: Callable[[Any], Any]) -> list[Any]:
+    params: list[Any] = [2.0, 3.0]
+    for _ in range(ITERATIONS):
+        params = [p - 0.1 * g for p, g in zip(params, gradient(params))]
+    return params
+
+
+def _seed(train: Callable[[], Iterable[Any]]) -> Result:
+    seconds, params = timed(train)
+    return Result({"loop": seconds / ITERATIONS}, [float(p) for p in params])
+
+
+def _rows(differentiate: Callable[[], tuple[Any, Any]]) -> Result:
+    """For libraries that record and reverse in one call, which returns the total and its derivatives."""
+    seconds, (total, slopes) = timed(differentiate)
+    return Result(
+        {"record and reverse": seconds / OPERATIONS}, [float(total), *(float(slopes[i]) for i in range(WIDTH))]
+    )
+
+
+def _torch() -> Programs:
+    """Tensors without dimensions that require a gradient; updates under no_grad."""
+    import torch
+
+    leaf = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
+
+    def train() -> list[Any]:
+        params = [leaf(2.0), leaf(3.0)]
+        for _ in range(ITERATIONS):
+            _loss(params).backward()
+            with torch.no_grad():
+                for p in params:
+                    p -= 0.1 * p.grad
+                    p.grad = None
+        return params
+
+    return {"seed": partial(_seed, train), "rows": partial(recorded, leaf, OPERATIONS)}
+
+
+def _jax() -> Programs:
+    """The gradient of a function, compiled by jit before the time counts. (Unrolled rows of products are not
+    for it: it compiles each operation.)"""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    gradient = jax.jit(jax.grad(_loss))
+    gradient([2.0, 3.0])
+    return {"seed": partial(_seed, partial(_descend, gradient))}
+
+
+def _autograd() -> Programs:
+    """The gradient of a function of a list of numbers. It records and reverses in one call."""
+    from autograd import grad, value_and_grad
+
+    both = value_and_grad(lambda xs: add_rows(xs, OPERATIONS))
+    return {
+        "seed": partial(_seed, partial(_descend, grad(_loss))),
+        "rows": partial(_rows, partial(both, leaves(float))),
+    }
+
+
+def _casadi() -> Programs:
+    """A symbolic expression and its gradient, built once as a Function, then called."""
+    import casadi
+
+    def train() -> list[Any]:
+        w = casadi.SX.sym("w", 2)
+        gradient = casadi.Function("gradient", [w], [casadi.gradient(_loss((w[0], w[1])), w)])
+        params = casadi.DM([2.0, 3.0])
+        for _ in range(ITERATIONS):
+            params = params - 0.1 * gradient(params)
+        return [params[0], params[1]]
+
+    def differentiate() -> Any:
+        numbers = leaves(float)
+        symbols = casadi.SX.sym("x", len(numbers))
+        total = add_rows(casadi.vertsplit(symbols), OPERATIONS)
+        return casadi.Function("rows", [symbols], [total, casadi.gradient(total, symbols)])(numbers)
+
+    return {"seed": partial(_seed, train), "rows": partial(_rows, differentiate)}
+
+
+def _xad() -> Programs:
+    """A tape, its inputs registered, a new recording for each pass."""
+    import xad.adj_1st as adjoint
+
+    def train() -> list[float]:
+        params = [2.0, 3.0]
+        with adjoint.Tape() as tape:
+            for _ in range(ITERATIONS):
+                xs = [adjoint.Real(p) for p in params]
+                tape.registerInputs(xs)
+                tape.newRecording()
+                loss = _loss(xs)
+                tape.registerOutput(loss)
+                loss.derivative = 1.0
+                tape.computeAdjoints()
+                params = [p - 0.1 * x.derivative for p, x in zip(params, xs)]
+        return params
+
+    def rows() -> Result:
+        with adjoint.Tape() as tape:
+            start = leaves(adjoint.Real)
+            tape.registerInputs(start)
+            tape.newRecording()
+            record, total = timed(lambda: add_rows(start, OPERATIONS))
+            tape.registerOutput(total)
+            total.derivative = 1.0
+            reverse, _ = timed(tape.computeAdjoints)
+            values = [total.value, *(w.derivative for w in start[:WIDTH])]
+        return Result({"record": record / OPERATIONS, "reverse": reverse / OPERATIONS}, values)
+
+    return {"seed": partial(_seed, train), "rows": rows}
+
+
+_PURE = {PURE: reference.Value, LEAN: reference.LeanValue, FLOATS: float}
+_LIBRARIES = {"torch": _torch, "jax": _jax, "autograd": _autograd, "casadi": _casadi, "xad": _xad}
+PEERS = ("micrograd", *_LIBRARIES)
+
+
+def _contender(name: str) -> Contender:
+    if name in _PURE:
+        return Contender(name, "", _PURE[name])
+    if name in (NATIVE, CFFI):
+        backend = importlib.import_module(f"pygrad._backends.{name.split()[1]}")
+        return Contender(name, __version__, backend.Value, backend)
     version = importlib.metadata.version(name)
     if name == "micrograd":
-        module = "micrograd.engine"
-        return Contender(name, version, importlib.import_module(module).Value, module)
-    return Contender(name, version, programs=getattr(peers, f"with_{name}")())
-
-
-def _installed(make: Callable[[str], Contender], names: tuple[str, ...]) -> Iterator[Contender]:
-    for name in names:
-        try:
-            yield make(name)
-        except ImportError:
-            pass
+        return Contender(name, version, importlib.import_module("micrograd.engine").Value)
+    return Contender(name, version, programs=_LIBRARIES[name]())
 
 
 def find_contenders() -> list[Contender]:
     """Everybody who is here, ours first."""
-    return [
-        *_installed(_backend, ("native", "cffi")),
-        Contender(PURE, "", reference.Value, "pygrad.reference"),
-        Contender(LEAN, "", reference.LeanValue, "pygrad.reference"),
-        Contender(FLOATS, "", float, "builtins"),
-        *_installed(_peer, PEERS),
-    ]
+    found = []
+    for name in (NATIVE, CFFI, *_PURE, *PEERS):
+        with suppress(ImportError):
+            found.append(_contender(name))
+    return found

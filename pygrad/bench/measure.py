@@ -6,6 +6,7 @@ import gc
 import math
 import statistics
 import sys
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.contenders import Contender
@@ -29,17 +30,14 @@ class Figure(NamedTuple):
     trouble: str = ""  # why there is no figure
 
 
-def _runner(workload: Workload, contender: Contender, quick: bool) -> Callable[[], Result] | None:
-    """One contender's round, or None where it does not take part."""
-    if workload.name in contender.programs:
-        return contender.programs[workload.name]
-    takes_part = contender.kind is not None and (not workload.only or contender.name in workload.only)
-    return workload.start(contender, quick) if takes_part else None
-
-
 def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
     """All figures of one workload. ``progress`` is rich's."""
-    runners = {c.name: runner for c in contenders if (runner := _runner(workload, c, quick)) is not None}
+    runners: dict[str, Callable[[], Result]] = {}
+    for c in contenders:
+        if workload.name in c.programs:
+            runners[c.name] = c.programs[workload.name]
+        elif c.kind is not None and (not workload.only or c.name in workload.only):
+            runners[c.name] = partial(workload.one_round, c, quick)
     rounds = min(workload.rounds, 3) if quick else workload.rounds
     warm_up = 4 * workload.rounds if COMPILES else 1
     task = progress.add_task(workload.title, total=(warm_up + rounds) * len(runners))
@@ -56,15 +54,14 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
                 result = runner()
             except RecursionError:
                 trouble[name] = "too deep for it"
-                continue
             except ImportError as error:
                 trouble[name] = f"{error.name} is missing"
-                continue
-            expected = expected or result.values
-            pairs = zip(result.values, expected)  # as far as both tell
-            if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
-                trouble[name] = "disagrees"
-            results[name].append(result)
+            else:
+                results[name].append(result)
+                expected = expected or result.values
+                pairs = zip(result.values, expected)  # as far as both tell
+                if not all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in pairs):
+                    trouble[name] = "disagrees"
     return _figures(workload, {name: done[warm_up:] for name, done in results.items()}, trouble)
 
 
@@ -78,14 +75,13 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
             amounts = sorted(r.amounts[key] for r in rounds)
             low, high = amounts[len(amounts) // 4], amounts[-1 - len(amounts) // 4]
             figures.append(Figure(workload, name, key, statistics.median(amounts), low, high))
-    return [f._replace(ratio=f.median / _base(f, figures)) for f in figures]
+    medians = {(f.contender, f.measure): f.median for f in figures}
 
+    def base(f: Figure) -> float:
+        """The median that a figure's ratio is to."""
+        if not workload.baseline:
+            return next(median for (name, _), median in medians.items() if name == f.contender)
+        record = f.measure.replace("reverse", "record")  # floats only record
+        return medians.get((workload.baseline, f.measure), medians.get((workload.baseline, record), math.nan))
 
-def _base(figure: Figure, figures: list[Figure]) -> float:
-    """The median that a figure's ratio is to."""
-    baseline = figure.workload.baseline
-    medians = {f.measure: f.median for f in figures if f.contender == (baseline or figure.contender)}
-    if not baseline:
-        return next(iter(medians.values()))
-    record = figure.measure.replace("reverse", "record")  # floats only record
-    return medians.get(figure.measure, medians.get(record, math.nan))
+    return [f._replace(ratio=f.median / base(f)) for f in figures]

@@ -21,8 +21,6 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return perf_counter() - start, result
 
 
-# -- rows of products, and a chain -------------------------------------------------------------------
-
 WIDTH = 32
 
 
@@ -48,6 +46,21 @@ def rows(kind: Callable[[float], Any], operations: int) -> tuple[Any, list[Any]]
     return add_rows(start, operations), start[:WIDTH]
 
 
+def recorded(kind: Callable[[float], Any], operations: int, repeats: int = 1) -> Result:
+    """Seconds to record and to reverse an operation of `rows`; its total and the weights' grads."""
+    times = {"record": 0.0} if kind is float else {"record": 0.0, "reverse": 0.0}
+    root: Any = None
+    for _ in range(repeats):
+        del root  # or two graphs would be alive while the next is recorded
+        seconds, (root, weights) = timed(lambda: rows(kind, operations))
+        times["record"] += seconds
+        if kind is not float:
+            times["reverse"] += timed(root.backward)[0]
+    done = repeats * (operations - operations % (2 * WIDTH))  # whole rows
+    values = [root] if kind is float else [root.data, *(w.grad for w in weights)]
+    return Result({name: seconds / done for name, seconds in times.items()}, [float(value) for value in values])
+
+
 def chain(kind: Callable[[float], Any], depth: int) -> tuple[Any, Any]:
     """``depth`` operations one on top of the other: the end, and the leaf at the bottom."""
     x = end = kind(0.5)
@@ -56,22 +69,17 @@ def chain(kind: Callable[[float], Any], depth: int) -> tuple[Any, Any]:
     return end, x
 
 
-# -- a small network on two moons --------------------------------------------------------------------
-
-
 def moons(points: int = 100, noise: float = 0.1) -> tuple[list[tuple[float, float]], list[int]]:
     """Two interleaved half circles with some noise; labels are -1 and 1."""
     draw = random.Random(1337)
-    xs, ys = [], []
+    xs = []
     for i in range(points):
-        label = 1 if i % 2 else -1
         angle = math.pi * draw.random()
         x, y = math.cos(angle), math.sin(angle)
-        if label == 1:
+        if i % 2:
             x, y = 1.0 - x, 0.5 - y
         xs.append((x + draw.gauss(0.0, noise), y + draw.gauss(0.0, noise)))
-        ys.append(label)
-    return xs, ys
+    return xs, [1 if i % 2 else -1 for i in range(points)]
 
 
 class Network:
@@ -106,12 +114,9 @@ class Network:
         return float(loss.data)
 
 
-# -- a character GPT -----------------------------------------------------------------------------------
-
 _NAMES = (
-    "robert joseph thomas daniel george edward andrew joshua steven ashley justin nathan samuel amanda "
-    "jordan carmen sharon pamela ronald martha gloria teresa sophia olivia albert walter dennis jerome "
-    "harold philip"
+    "robert joseph thomas daniel george edward andrew joshua steven ashley justin nathan samuel amanda jordan carmen "
+    "sharon pamela ronald martha gloria teresa sophia olivia albert walter dennis jerome harold philip"
 )
 NAMES = _NAMES.split()  # all of six letters, so that each step is as long as the next
 
@@ -125,7 +130,6 @@ class GPT:
         draw = random.Random(42)
         self.letters = sorted(set("".join(NAMES)))
         self.end = len(self.letters)  # the token before and after a name
-
         self.parameters: list[Any] = []
 
         def matrix(outputs: int, inputs: int) -> list[list[Any]]:
@@ -141,19 +145,17 @@ class GPT:
         self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
         self.steps = 0
 
-    def logits(self, token: int, place: int, keys: list[Any], values: list[Any]) -> list[Any]:
-        """The next token's logits; keys and values hold those of the places before, and grow by one."""
+    def logits(self, token: int, place: int, past: list[tuple[list[Any], list[Any]]]) -> list[Any]:
+        """The next token's logits; ``past`` holds the key and the value of each place before, and grows by one."""
         x = _normalize([t + p for t, p in zip(self.embedding[token], self.position[place])])
         query = _linear(self.query, x)
-        keys.append(_linear(self.key, x))
-        values.append(_linear(self.value, x))
+        past.append((_linear(self.key, x), _linear(self.value, x)))
         size = self.width // self.heads
         mixed = []
         for low in range(0, self.width, size):
             part = slice(low, low + size)
-            scores = [_product(query[part], key[part]) * size**-0.5 for key in keys]
-            weights = _softmax(scores)
-            mixed += [_product(weights, [v[i] for v in values]) for i in range(low, low + size)]
+            weights = _softmax([_product(query[part], key[part]) * size**-0.5 for key, _ in past])
+            mixed += [_product(weights, [value[i] for _, value in past]) for i in range(low, low + size)]
         x = [a + b for a, b in zip(x, _linear(self.mix, mixed))]
         hidden = [h.relu() for h in _linear(self.expand, _normalize(x))]
         return _linear(self.head, [a + b for a, b in zip(x, _linear(self.contract, hidden))])
@@ -162,12 +164,10 @@ class GPT:
         """One step of training, on one name; the loss before it."""
         name = NAMES[self.steps % len(NAMES)]
         tokens = [self.end, *(self.letters.index(letter) for letter in name), self.end]
-        keys: list[Any] = []
-        values: list[Any] = []
+        past: list[Any] = []
         losses = []
-        for place in range(len(tokens) - 1):
-            probabilities = _softmax(self.logits(tokens[place], place, keys, values))
-            losses.append(-probabilities[tokens[place + 1]].log())
+        for place, (token, following) in enumerate(zip(tokens, tokens[1:])):
+            losses.append(-_softmax(self.logits(token, place, past))[following].log())
         loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
         loss.backward()
         self._adam()

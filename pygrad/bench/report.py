@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import platform
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +61,8 @@ def _amount(value: float, measure: str) -> str:
     return f"{value / size:.3g} {unit}"
 
 
-def _ratio(figure: Figure) -> str:
-    """The amount as a multiple of the baseline's: below a half, as a fraction of it."""
-    ratio = figure.ratio
+def _ratio(ratio: float) -> str:
+    """A multiple of the baseline's amount: below a twentieth, a fraction of it."""
     if math.isnan(ratio):
         return ""
     return f"1/{1 / ratio:.3g}" if ratio < 0.05 else f"{ratio:.3g}"
@@ -78,11 +76,8 @@ def show(figures: list[Figure]) -> None:
         for header in ("", "", workload.unit, "from", "to", f"/ {workload.baseline or 'written out'}"):
             table.add_column(header, justify="right" if header else "left", no_wrap=True)
         for f in group:
-            if f.trouble:
-                table.add_row(f.contender, f.trouble)
-                continue
             amounts = [_amount(x, f.measure) for x in (f.median, f.low, f.high)]
-            table.add_row(f.contender, f.measure, *amounts, _ratio(f))
+            table.add_row(f.contender, *([f.trouble] if f.trouble else [f.measure, *amounts, _ratio(f.ratio)]))
         console.print(table)
 
 
@@ -103,16 +98,6 @@ def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -
     console.print(f"wrote {path}")
 
 
-def check_plot(path: Path) -> None:
-    """Fail before the long run, not after it."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        sys.exit("matplotlib is needed for --plot (the extra bench): pip install matplotlib")
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        sys.exit(f"{path}: the chart's file must end in .svg, .png or .pdf")
-
-
 _COLORS = {NATIVE: "#c8102e", CFFI: "#e88ba0"}
 
 #: The measures in the chart: the time of a whole step, where there is one, else of recording.
@@ -121,10 +106,7 @@ _CHARTED = ("loop", "step", "record", "reverse")
 
 def write_plot(figures: list[Figure], path: Path) -> None:
     """A panel for each workload with times: bars on a logarithmic scale, the fastest on top."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure as Chart
 
     panels: dict[tuple[str, str], list[Figure]] = {}
     for f in figures:
@@ -134,27 +116,24 @@ def write_plot(figures: list[Figure], path: Path) -> None:
         console.print("nothing to draw: the chart shows seed, rows, moons and gpt")
         return
     heights = [len(panel) + 1.5 for panel in panels.values()]
-    size = 8, 0.3 * sum(heights)
-    figure, axes = plt.subplots(
-        len(panels), 1, figsize=size, height_ratios=heights, squeeze=False, layout="constrained"
-    )
-    for ax, ((title, measure), panel) in zip(axes[:, 0], panels.items()):
-        _draw_panel(ax, title, measure, sorted(panel, key=lambda f: f.median, reverse=True))
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    chart = Chart(figsize=(8, 0.3 * sum(heights)), layout="constrained")
+    for ax, panel in zip(chart.subplots(len(panels), height_ratios=heights, squeeze=False).flat, panels.values()):
+        _draw_panel(ax, sorted(panel, key=lambda f: f.median, reverse=True))
+    chart.savefig(path, dpi=150)
     console.print(f"wrote {path}")
 
 
-def _draw_panel(ax: Any, title: str, measure: str, panel: list[Figure]) -> None:
-    best = min(f.median for f in panel)
+def _draw_panel(ax: Any, panel: list[Figure]) -> None:
+    workload, measure = panel[0].workload, panel[0].measure
+    amounts = [f.median for f in panel]
     colors = [_COLORS.get(f.contender, "#9aa5b1") for f in panel]
-    bars = ax.barh([f.contender for f in panel], [f.median for f in panel], color=colors)
-    labels = [f" {_amount(f.median, measure)}   ({f.median / best:.3g}×)" for f in panel]
+    bars = ax.barh([f.contender for f in panel], amounts, color=colors)
+    labels = [f" {_amount(amount, measure)}   ({amount / amounts[-1]:.3g}×)" for amount in amounts]
     ax.bar_label(bars, labels, fontsize=8)
     ax.set_xscale("log")
-    ax.set_xlim(best / 3, max(f.median for f in panel) * 12)
+    ax.set_xlim(amounts[-1] / 3, amounts[0] * 12)
     what = "" if measure in ("loop", "step") else f", {measure}"
-    ax.set_title(f"{title}{what}: time of {panel[0].workload.unit}", loc="left", fontsize=10)
+    ax.set_title(f"{workload.title}{what}: time of {workload.unit}", loc="left", fontsize=10)
     ax.tick_params(labelsize=8)
     ax.xaxis.set_major_formatter(lambda value, _: _amount(value, measure))
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,19 +1,17 @@
-"""What is measured, for classes like Value; other libraries' programs for the same are in `peers`."""
+"""What is measured, for classes like Value; other libraries' programs for the same are in `contenders`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
+from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
 from pygrad import walkthrough
 from pygrad.bench import models
 from pygrad.bench.contenders import CFFI, FLOATS, LEAN, NATIVE, PURE, Contender
 from pygrad.bench.models import Result, timed
-
-#: Makes a contender ready, for a quick run or a full one, and returns what one round is.
-Start = Callable[[Contender, bool], Callable[[], Result]]
 
 
 class Workload(NamedTuple):
@@ -22,71 +20,43 @@ class Workload(NamedTuple):
     unit: str  # what one amount is for
     baseline: str  # the contender that ratios are to; "": to each one's own first measure
     rounds: int
-    start: Start
+    one_round: Callable[[Contender, bool], Result]  # of a quick run or a full one
     only: tuple[str, ...] = ()  # contenders with a class; empty for all
 
 
-def _fresh(one_round: Callable[[Contender, bool], Result]) -> Start:
-    """For rounds that share nothing: each makes all that it needs."""
-    return lambda contender, quick: partial(one_round, contender, quick)
-
-
-@_fresh
 def _seed(contender: Contender, quick: bool) -> Result:
     seconds, params = walkthrough.time_training(contender.kind)
     return Result({"loop": seconds}, [p.data for p in params])
 
 
-def _recorded(kind: Any, size: int, repeats: int) -> tuple[dict[str, float], list[float]]:
-    """Seconds to record and to reverse an operation of `models.rows`; its total and the weights' grads."""
-    times: dict[str, float] = {}
-    root: Any = None
-    for _ in range(repeats):
-        del root  # or two graphs would be alive while the next is recorded
-        seconds, (root, weights) = timed(lambda: models.rows(kind, size))
-        times["record"] = times.get("record", 0.0) + seconds
-        if kind is not float:
-            times["reverse"] = times.get("reverse", 0.0) + timed(root.backward)[0]
-    operations = repeats * (size - size % (2 * models.WIDTH))  # whole rows
-    values = [root] if kind is float else [root.data, *(w.grad for w in weights)]
-    return {name: seconds / operations for name, seconds in times.items()}, values
-
-
-@_fresh
 def _rows(contender: Contender, quick: bool) -> Result:
     # a deeper graph is too deep for a class that sorts by recursion
-    return Result(*_recorded(contender.kind, size=1280, repeats=20))
+    return models.recorded(contender.kind, 1280, repeats=20)
 
 
-def _step(trained: Any) -> Result:
-    seconds, loss = timed(trained.step)
+#: The one model that all rounds of a class train.
+_trained = cache(lambda model, kind: model(kind))
+
+
+def _step(model: Callable[[Any], Any], contender: Contender, quick: bool) -> Result:
+    """Each round is the next step of training."""
+    seconds, loss = timed(_trained(model, contender.kind).step)
     return Result({"step": seconds}, [loss])
 
 
-def _trained(model: Callable[[Any], Any]) -> Start:
-    """Each round is the next step of training."""
-    return lambda contender, quick: partial(_step, model(contender.kind))
-
-
-@_fresh
 def _chain(contender: Contender, quick: bool) -> Result:
     depth = 10**5 if quick else 10**6
     record, (root, leaf) = timed(lambda: models.chain(contender.kind, depth))
     reverse, _ = timed(root.backward)
     values = [root.data, leaf.grad]
-    holder = [root]
+    start = perf_counter()
     del root
-
-    def let_go() -> None:
-        holder.clear()
-        if contender.backend is not None:  # our cffi backend hands dead nodes over in bulk
-            contender.backend.live_nodes()
-
-    free, _ = timed(let_go)
+    if contender.backend is not None:  # our cffi backend hands dead nodes over in bulk
+        contender.backend.live_nodes()
+    free = perf_counter() - start
     return Result({"record": record / depth, "reverse": reverse / depth, "free": free / depth}, values)
 
 
-@_fresh
 def _dot(contender: Contender, quick: bool) -> Result:
     terms, repeats = 64, 200
     xs = [contender.kind(i / terms) for i in range(terms)]
@@ -109,11 +79,10 @@ def _dot(contender: Contender, quick: bool) -> Result:
     return Result({"written out": out / repeats, "one node": node / repeats}, [v.grad for v in xs])
 
 
-@_fresh
 def _growth(contender: Contender, quick: bool) -> Result:
     amounts, totals = {}, []
     for power in range(3, 6 if quick else 8):
-        times, values = _recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
+        times, values = models.recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
         amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
         totals.append(values[0])
     return Result(amounts, totals)
@@ -133,24 +102,23 @@ print((process.memory_info().rss - before) / 640000, root.data)
 """
 
 
-@_fresh
 def _memory(contender: Contender, quick: bool) -> Result:
     """The growth of the resident memory of a process that records a graph."""
     import psutil  # noqa: F401 -- the process below needs it
 
-    command = [sys.executable, "-c", _MEMORY, contender.module, contender.kind.__name__]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    amount, value = map(float, output.split())
+    module = getattr(contender.backend, "__name__", contender.kind.__module__)
+    command = [sys.executable, "-c", _MEMORY, module, contender.kind.__name__]
+    amount, value = map(float, subprocess.check_output(command, text=True).split())
     return Result({"bytes": amount}, [value])
 
 
 _OURS = (NATIVE, CFFI)
 _FULL = (*_OURS, PURE, LEAN)  # classes with exp and log
 _CLASSES = (*_FULL, "micrograd")
-_NETWORK, _GPT = _trained(models.Network), _trained(models.GPT)
+_NETWORK, _GPT = partial(_step, models.Network), partial(_step, models.GPT)
 _SIZES = "rows of products, from 10^3 to 10^7"
 
-WORKLOADS = (
+_WORKLOADS = (
     Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed, _CLASSES),
     Workload("rows", "rows of products", "an operation", FLOATS, 15, _rows),
     Workload("moons", "a 2-16-16-1 network on two moons", "a step", PURE, 5, _NETWORK, _CLASSES),
@@ -160,3 +128,4 @@ WORKLOADS = (
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, (FLOATS, *_OURS)),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )
+WORKLOADS = {workload.name: workload for workload in _WORKLOADS}

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pygrad._backends import core
-from pygrad._backends.interface import required_number
+from pygrad._backends.interface import check_operands, required_number
 from pygrad.optim import lr_scheduler
 from pygrad.value import Value
 
@@ -43,9 +43,7 @@ class Optimizer:
         self.params = list(params)
         if not self.params:
             raise ValueError("an optimizer needs parameters, and got none")
-        for p in self.params:
-            if not isinstance(p, Value):
-                raise TypeError(f"parameters must be Values, not {type(p).__name__}")
+        check_operands(self.params, Value, "parameters")
         if len(set(map(id, self.params))) < len(self.params):
             raise ValueError("a parameter is given twice, and would be updated twice")
         vars(self).update(_checked(options))

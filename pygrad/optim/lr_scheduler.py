@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Schedule:
     """Sets an optimizer's ``lr`` to ``base_lr * factor(last_epoch)``, beginning at epoch 0."""
 
+    eta_min = 0.0  # what the rate goes down to, for a factor of 0
+
     def __init__(self, optimizer: Optimizer) -> None:
         if not hasattr(optimizer, "lr"):
             raise TypeError(f"a schedule takes an optimizer, not {type(optimizer).__name__}")
@@ -47,7 +49,7 @@ class Schedule:
         return self.optimizer.lr
 
     def _apply(self) -> None:
-        self.optimizer.lr = self.base_lr * self.factor(self.last_epoch)
+        self.optimizer.lr = self.eta_min + (self.base_lr - self.eta_min) * self.factor(self.last_epoch)
 
     def state_dict(self) -> dict[str, float]:
         """Where the schedule is, as plain numbers."""
@@ -112,10 +114,6 @@ class CosineAnnealingLR(Schedule):
 
     def factor(self, epoch: int) -> float:
         return 0.5 * (1.0 + math.cos(math.pi * epoch / self.T_max))
-
-    def _apply(self) -> None:
-        span = self.base_lr - self.eta_min
-        self.optimizer.lr = self.eta_min + span * self.factor(self.last_epoch)
 
 
 __all__ = ["CosineAnnealingLR", "LinearLR", "Schedule", "StepLR"]

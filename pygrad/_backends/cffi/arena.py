@@ -43,52 +43,48 @@ def text(c_string: Any) -> str:
     return ffi.string(c_string).decode()  # type: ignore[no-any-return]
 
 
-def raise_status(status: int) -> None:
-    raise getattr(builtins, text(lib.pg_status_exception(status)))(text(lib.pg_status_text(status)))
+def checked(status: int) -> int:
+    """What C has answered; where that is an error it is raised."""
+    if status < 0:
+        raise getattr(builtins, text(lib.pg_status_exception(status)))(text(lib.pg_status_text(status)))
+    return status
 
 
 # -- numbers -----------------------------------------------------------------------------------------
 
 
-class _Calls:
-    """What a memory view of one of the arrays does, by calls."""
+class _Numbers:
+    """One number of every node: read and written through `view`, which is a memory view where there may be one."""
 
-    def __init__(self, get: Callable[..., float], set: Callable[..., int]) -> None:
-        self.get, self.set = get, set
+    __slots__ = ("_array", "_get", "_set", "view")
+
+    def __init__(self, name: str) -> None:
+        self.view: Any = self  # by calls
+        self._get, self._set = getattr(lib, f"pg_{name}"), getattr(lib, f"pg_set_{name}")
+        self._array = getattr(lib, f"pg_{name}_array")
 
     def __getitem__(self, node: int) -> float:
-        return self.get(arena, node)
+        return self._get(arena, node)  # type: ignore[no-any-return]
 
     def __setitem__(self, node: int, number: float) -> None:
-        self.set(arena, node, number)
+        self._set(arena, node, number)
+
+    def new_view(self, capacity: int) -> Any:
+        return memoryview(ffi.buffer(self._array(arena), 8 * (capacity + 1))).cast("B").cast("d")
 
 
-data_view: Any = _Calls(lib.pg_data, lib.pg_set_data)
-grad_view: Any = _Calls(lib.pg_grad, lib.pg_set_grad)
+data, grad = _Numbers("data"), _Numbers("grad")
 _opened: list[tuple[Any, Any]] = []  # all pairs of views that are not released
 
 
 def open_views() -> None:
     """New views in place of released ones."""
-    global data_view, grad_view
     capacity = lib.pg_capacity(arena)
-    arrays = lib.pg_data_array(arena), lib.pg_grad_array(arena)
-    data, grad = [memoryview(ffi.buffer(array, 8 * (capacity + 1))).cast("B").cast("d") for array in arrays]
+    views = data.new_view(capacity), grad.new_view(capacity)
     still_there = map(capacity.__eq__, map(lib.pg_capacity, (arena,)))  # unless another thread has moved them
-    _opened.extend(compress([(data, grad)], still_there))
-    if _opened and _opened[-1][0] is data:
-        data_view, grad_view = data, grad
-
-
-def read(get: Callable[..., float], node: int) -> float:
-    """A number, where the view was released."""
-    open_views()
-    return get(arena, node)
-
-
-def write(set: Callable[..., int], node: int, number: float) -> None:
-    open_views()
-    set(arena, node, number)
+    _opened.extend(compress([views], still_there))
+    if _opened and _opened[-1] is views:
+        data.view, grad.view = views
 
 
 # -- room --------------------------------------------------------------------------------------------
@@ -136,10 +132,10 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
     while result == lib.PG_FULL:  # the free slots may all lie below the operands: then only growth helps
         status = grow()
         if status and not collect():
-            raise_status(status)
+            checked(status)
         result = call(arena, *arguments)
     if result < 0:
-        raise_status(result)
+        checked(result)
     return result
 
 

@@ -23,7 +23,7 @@ def _named(function: Any, name: str, doc: str, prefix: str = "Value.") -> Any:
     return function
 
 
-def _binary(op: Op, name: str) -> Callable[..., Any]:
+def _binary(op: Op) -> Callable[..., Any]:
     code, record, right = op.code, lib.pg_binary, lib.pg_binary_right
 
     def method(self, y, /):
@@ -53,7 +53,7 @@ def _binary(op: Op, name: str) -> Callable[..., Any]:
             return method(self, x)
         if op.is_operator:
             return NotImplemented  # Python asks the other operand, or raises TypeError
-        raise TypeError(f"{name} takes a Value or a number, not {type(y).__name__}")
+        raise TypeError(f"{op.method} takes a Value or a number, not {type(y).__name__}")
 
     return method
 
@@ -79,9 +79,9 @@ def _reflected(op: Op) -> Callable[..., Any]:
     return method
 
 
-def _scalar(op: Op, with_value: Callable[..., Any]) -> Callable[..., Any]:
-    """x ** k: a number as the exponent is a part of the operation."""
-    code, record = op.code, lib.pg_scalar
+def _scalar(op: Op) -> Callable[..., Any]:
+    """x ** k: a number as the exponent is a part of the operation. For two Values there is a method already."""
+    code, record, with_value = op.code, lib.pg_scalar, getattr(Value, str(op.method))
 
     def method(self, y, mod=None, /):
         if mod is not None:
@@ -108,7 +108,7 @@ def _scalar(op: Op, with_value: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _unary(op: Op, name: str) -> Callable[..., Any]:
+def _unary(op: Op) -> Callable[..., Any]:
     code, record = op.code, lib.pg_unary
 
     def method(self, /):
@@ -164,22 +164,14 @@ def _function(op: Op) -> Callable[..., Value]:
     return _named(kinds.get(op.kind, nary), op.name, op.doc, "")
 
 
-def _equip() -> dict[str, Callable[..., Value]]:
-    """Give Value its methods from the op table; return the functions."""
-    functions = {}
-    for op in OPS.values():
-        if op.kind == "scalar":  # after the operation on two Values that it stands for where one is a number
-            method = _scalar(op, getattr(Value, str(op.method)))
-        elif op.kind in ("unary", "binary"):
-            method = (_unary if op.kind == "unary" else _binary)(op, str(op.method))
-        if op.kind in ("unary", "binary", "scalar"):
-            setattr(Value, str(op.method), _named(method, str(op.method), op.doc))
-        if op.kind == "binary" and op.is_operator:
-            name = f"__r{str(op.method)[2:]}"
-            setattr(Value, name, _named(_reflected(op), name, op.doc))
-        if op.kind not in ("leaf", "custom", "scalar") and not op.is_operator:
-            functions[op.name] = _function(op)
-    return functions
+functions: dict[str, Callable[..., Value]] = {}
+_METHODS = {"unary": _unary, "binary": _binary, "scalar": _scalar}
 
-
-functions = _equip()
+for _op in OPS.values():
+    if _op.kind in _METHODS:
+        setattr(Value, str(_op.method), _named(_METHODS[_op.kind](_op), str(_op.method), _op.doc))
+    if _op.kind == "binary" and _op.is_operator:
+        _name = f"__r{str(_op.method)[2:]}"
+        setattr(Value, _name, _named(_reflected(_op), _name, _op.doc))
+    if _op.kind not in ("leaf", "custom", "scalar") and not _op.is_operator:
+        functions[_op.name] = _function(_op)

@@ -11,7 +11,7 @@ from weakref import ref
 
 from pygrad._backends.cffi import arena as store
 from pygrad._backends.cffi.arena import arena, lifetime  # type: ignore[attr-defined]
-from pygrad._backends.docs import documented
+from pygrad._backends.docs import DOCS, documented
 from pygrad._backends.interface import read_table, required_number
 from pygrad._cffi import ffi, lib
 
@@ -50,19 +50,13 @@ class _Held:
 
 
 _set_held = Node.__dict__["_held"].__set__
+_NOTHING = _Held()  # of an object without
 
 #: Node -> weak reference to its object. Objects that others hold are in it from the start, all others from a
 #: first look on: most programs never look, and an entry for each operation would cost a third of its time.
 objects: dict[int, ref[Any]] = {}
 tracking = False  # whether every new object goes into `objects`
 _next_sweep = 1000  # entries
-
-
-def _begin_tracking() -> None:
-    global tracking
-    tracking = True
-    for value in lifetime.living(Value):
-        objects.setdefault(value._node, ref(value))
 
 
 def _discard(node: int, entry: ref[Any]) -> None:
@@ -80,12 +74,6 @@ def _sweep_objects() -> None:
     _next_sweep = 2 * len(objects) + 1000
 
 
-def find_object(node: int) -> Any:
-    """The living object of a node, or None."""
-    entry = objects.get(node)
-    return None if entry is None else entry()
-
-
 def _hold_node(node: int) -> Value:
     """A new object with a reference of its own to a node, which somebody else holds."""
     return lifetime.new(Value, lib.pg_retain(arena, node) or node)
@@ -93,8 +81,11 @@ def _hold_node(node: int) -> Value:
 
 def object_of(node: int) -> Any:
     """The one object of a node that somebody else holds a reference to."""
+    global tracking
     if not tracking:
-        _begin_tracking()
+        tracking = True
+        for living in lifetime.living(Value):
+            objects.setdefault(living._node, ref(living))
     made = None
     while (value := (entry := objects.get(node)) and entry()) is None:
         if entry is not None:
@@ -120,21 +111,18 @@ def finish(result: int, call: Callable[..., int], arguments: tuple[Any, ...], op
 
 
 def _hold(value: Value) -> _Held:
-    try:
-        return value._held
-    except AttributeError:
-        held = _Held()
-        _set_held(value, held)
-        return held
+    if not hasattr(value, "_held"):
+        _set_held(value, _Held())
+    return value._held
 
 
 def _need_object(value: Value) -> bool:
     """From now on results hold this object. False where some were recorded already, which don't."""
+    status = lib.pg_need_object(arena, value._node)
     for look_harder in (store.release_dead, store.collect):  # dead results count as well
-        status = lib.pg_need_object(arena, value._node)
         if status == lib.PG_HAS_RESULTS:
             look_harder()
-    status = status and lib.pg_need_object(arena, value._node)
+            status = lib.pg_need_object(arena, value._node)
     if status == lib.PG_HAS_RESULTS:
         return False
     objects[value._node] = ref(value)
@@ -176,13 +164,11 @@ _places = [ffi.new("pg_pass **")]
 
 def _run_closures(waiting: Any, node: int) -> None:
     """Run the closures that a reverse pass stops for, beginning at a node."""
-    while node > 0:
-        held = getattr(find_object(node), "_held", None)
-        if held is not None and held.closure is not None:
-            held.closure()
+    while store.checked(node):
+        value = (entry := objects.get(node)) and entry()
+        if (closure := getattr(value, "_held", _NOTHING).closure) is not None:
+            closure()
         node = lib.pg_resume(waiting)
-    if node < 0:
-        store.raise_status(node)
 
 
 def _unset_node(self: Any) -> int:
@@ -191,6 +177,20 @@ def _unset_node(self: Any) -> int:
     except AttributeError:
         kind = type(self).__name__
         raise AttributeError(f"this {kind} has no data: its __init__ must call Value.__init__") from None
+
+
+_data, _grad = store.data, store.grad
+
+
+def _property(numbers: Any, name: str) -> property:
+    def get(self: Any) -> float:
+        try:
+            return numbers.view[self._node]
+        except ValueError:  # a released view
+            store.open_views()
+            return numbers[self._node]
+
+    return property(get, doc=DOCS[name])
 
 
 class Value(Node):
@@ -210,44 +210,28 @@ class Value(Node):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "data":
-            if type(value) is not float and type(value) is not int:
-                value = required_number(value, name)
-            try:
-                store.data_view[self._node] = value
-            except ValueError:  # a released view
-                store.write(lib.pg_set_data, self._node, value)
+            numbers = _data
         elif name == "grad":
-            if type(value) is not float and type(value) is not int:
-                value = required_number(value, name)
-            try:
-                store.grad_view[self._node] = value
-            except ValueError:
-                store.write(lib.pg_set_grad, self._node, value)
+            numbers = _grad
         else:
             if type(self) is Value and not hasattr(Value, name):
                 _new_attribute(name)
             object.__setattr__(self, name, value)
+            return
+        if type(value) is not float and type(value) is not int:
+            value = required_number(value, name)
+        try:
+            numbers.view[self._node] = value
+        except ValueError:  # a released view
+            store.open_views()
+            numbers[self._node] = value
 
     def __delattr__(self, name: str) -> None:
         if name in ("data", "grad"):
             raise AttributeError(f"{name} can't be deleted")
         object.__delattr__(self, name)
 
-    @property
-    @documented
-    def data(self) -> float:
-        try:
-            return store.data_view[self._node]
-        except ValueError:
-            return store.read(lib.pg_data, self._node)
-
-    @property
-    @documented
-    def grad(self) -> float:
-        try:
-            return store.grad_view[self._node]
-        except ValueError:
-            return store.read(lib.pg_grad, self._node)
+    data, grad = _property(_data, "data"), _property(_grad, "grad")
 
     @documented
     def backward(self, /):
@@ -309,9 +293,7 @@ def _objects(find: Callable[..., int], value: Value) -> list[Value]:
     while count > room:
         room = count
         nodes = ffi.new("pg_node[]", room)
-        count = find(arena, held._node, room, nodes)
-        if count < 0:
-            store.raise_status(count)
+        count = store.checked(find(arena, held._node, room, nodes))
     return [object_of(node) for node in ffi.unpack(nodes, count)]
 
 
@@ -349,25 +331,20 @@ def object_attributes(value: Value, create: bool) -> dict[str, Any] | None:
             return None
         if value._held.attributes is None:
             value._held.attributes = {}
-    held = getattr(value, "_held", None)
-    return None if held is None else held.attributes
+    return getattr(value, "_held", _NOTHING).attributes
 
 
 def closure(value: Value) -> Callable[[], Any] | None:
     check_value(value)
-    held = getattr(value, "_held", None)
-    return None if held is None else held.closure
+    return getattr(value, "_held", _NOTHING).closure
 
 
 def set_closure(value: Value, closure: Callable[[], Any]) -> None:
     check_value(value)
-    if not _need_object(value) or lib.pg_set_external(arena, value._node, 1):
-        store.raise_status(lib.PG_HAS_RESULTS)
+    store.checked(lib.pg_set_external(arena, value._node, 1) if _need_object(value) else lib.PG_HAS_RESULTS)
     _hold(value).closure = closure
 
 
 def zero_graph(root: Value) -> None:
     check_value(root)
-    status = lib.pg_zero_graph(arena, root._node)
-    if status:
-        store.raise_status(status)
+    store.checked(lib.pg_zero_graph(arena, root._node))

@@ -30,7 +30,7 @@ static PY_ENTRY(PyObject *, adopt, (PyObject *module, PyObject *arguments), (mod
 
 enum { PY_MOST_ARGUMENTS = 16 };
 
-/* call(address of a pg_function, arguments, a tuple of numbers and Values): what it makes of them. None where that takes
+/* _call(address of a pg_function, arguments, a tuple of numbers and Values): what it makes of them. None where that takes
  * another way: something failed, is to be held, or there are too many arguments. */
 static PY_ENTRY(PyObject *, call, (PyObject *module, PyObject *const *arguments, Py_ssize_t count),
                 (module, arguments, count))
@@ -57,8 +57,8 @@ static PY_ENTRY(PyObject *, call, (PyObject *module, PyObject *const *arguments,
 
 PyMethodDef py_program_functions[] = {
     {"arena_address", arena_address, METH_NOARGS, NULL},
-    {"call", (PyCFunction)(void (*)(void))call, METH_FASTCALL, NULL},
-    {"grow", grow, METH_NOARGS, NULL},
+    {"_call", (PyCFunction)(void (*)(void))call, METH_FASTCALL, NULL},
+    {"_grow", grow, METH_NOARGS, NULL},
     {"node_of", node_of, METH_O, NULL},
     {"object_of", object_of, METH_O, NULL},
     {"adopt", adopt, METH_VARARGS, NULL},

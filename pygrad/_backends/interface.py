@@ -217,6 +217,7 @@ def equip(backend: Any) -> None:
     for programs (programs.py)
 
     - ``arena_address()``, ``record(call, *arguments)``: calls a recording function on the arena, and makes room
+    - ``caller(address)``: what calls a pg_function
     - ``node_of(value)``, ``object_of(node)``, ``adopt(result, operands)``: the object of what was recorded
 
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import Any, Callable
 
 from pygrad import _native
@@ -27,8 +28,13 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
 
     arena = ffi.cast("pg_arena *", _native.arena_address())
     while (result := call(arena, *arguments)) == lib.PG_FULL:
-        _native.grow()
+        _native._grow()
     return result
+
+
+def caller(address: int) -> Callable[[tuple[Any, ...]], Any]:
+    """What calls the pg_function at an address with numbers and Values; None where that takes another way."""
+    return partial(_native._call, address)
 
 
 @documented

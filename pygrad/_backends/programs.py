@@ -8,14 +8,11 @@ import sys
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from pygrad._backends import core
 from pygrad._cffi import ffi, lib
 
-Value = core.Value
-HOLD_OPERANDS = 1 << lib.PG_HOLD_OPERANDS_BIT
 arena = ffi.cast("pg_arena *", core.arena_address())
 
 #: A program of more instructions runs with the GIL released: others may go on, and taking it again costs little then.
@@ -329,27 +326,9 @@ def custom(data: float, count: int, nodes: Any, partials: Any, operands: Callabl
 def caller(program: Program, arguments: int, captured: int, nodes: Any) -> Callable[[tuple[Any, ...]], Any]:
     """What runs a program on numbers and Values and records its one result, in one call of C, or returns None."""
     function = ffi.new("pg_function *", (program.pointer, arguments, captured, nodes))
-    parts = function, program, nodes  # which live as long as what is returned
-    if hasattr(core, "call"):
-        bound: Any = partial(core.call, int(ffi.cast("uintptr_t", function)))
-        bound.parts = parts
-        return bound  # type: ignore[no-any-return]
-    zeros = [0] * arguments
-
-    def call(args: tuple[Any, ...], parts: Any = parts) -> Any:
-        if Value in map(type, args):
-            its = [x._node if isinstance(x, Value) else 0 for x in args]
-            args = tuple([0.0 if isinstance(x, Value) else x for x in args])
-        else:
-            its = zeros
-        result = lib.pg_call(arena, function, args, its)
-        if 0 < result < HOLD_OPERANDS:
-            return core.adopt(result, ())
-        if result > 0:
-            lib.pg_release(arena, 1, [result - HOLD_OPERANDS])
-        return None
-
-    return call
+    made: Any = core.caller(int(ffi.cast("uintptr_t", function)))
+    made.parts = function, program, nodes  # which live as long
+    return made  # type: ignore[no-any-return]
 
 
 def formula(name: str) -> str:

@@ -12,6 +12,7 @@ from pygrad._backends.cffi.value import (
     OPS,
     Value,
     adopt,
+    caller,
     closure,
     fill,
     node_attributes,

@@ -153,6 +153,26 @@ _new_attribute: Callable[[str], None]
 _NONE, _EMPTY = (), ""
 
 
+def caller(address: int) -> Callable[[tuple[Any, ...]], Any]:
+    """What calls the pg_function at an address with numbers and Values; None where that takes another way."""
+    function = ffi.cast("pg_function *", address)
+    zeros = [0] * function.arguments
+
+    def call(args: tuple[Any, ...]) -> Any:
+        nodes = zeros
+        if Value in map(type, args):
+            nodes = [x._node if isinstance(x, Value) else 0 for x in args]
+            args = tuple([0.0 if isinstance(x, Value) else x for x in args])
+        result = lib.pg_call(arena, function, args, nodes)
+        if 0 < result < HOLD_OPERANDS:
+            return finish(result, store.record, (), ())
+        if result > 0:
+            lib.pg_release(arena, 1, [result - HOLD_OPERANDS])
+        return None
+
+    return call
+
+
 def use(initialize: Callable[..., None], new_attribute: Callable[[str], None], *_: Any) -> None:
     global _initialize, _new_attribute
     _initialize, _new_attribute = initialize, new_attribute

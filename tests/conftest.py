@@ -49,8 +49,9 @@ no_leak = pytest.fixture(scope=AROUND)(leaves_no_node)
 
 
 def examples(many):
-    """How many examples hypothesis tries of what collects: few on PyPy, where each takes a tenth of a second."""
-    return many if sys.implementation.name == "cpython" else many // 8
+    """How many examples hypothesis tries of what collects: fewer where that is slow, and on PyPy it takes a tenth of a
+    second."""
+    return many // (1 if pygrad.backend == "native" else 3 if sys.implementation.name == "cpython" else 8)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The C tests and the Python suite, on both backends, under the address and undefined-behaviour sanitizers; the C
-# tests under valgrind too, where it is installed. From the top of the checkout:
+# The Python suite, on both backends, under the address and undefined-behaviour sanitizers; the C tests, which
+# tests/test_c_library.py runs under these, under valgrind and libFuzzer, where they are. From the top of the checkout:
 #
 #     tests/run_sanitizers.sh [PYTHON] [pytest arguments]
 #
@@ -16,12 +16,6 @@ flags=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize
 
 checked=(-std=c11 "${flags[@]}" -DPG_CHECKED -I"$top/csrc")
 library=("$top"/csrc/*.c)
-for program in test_slots test_library fuzz_library; do
-    echo "== $program under the sanitizers, with leak checking"
-    gcc "${checked[@]}" -o "$work/$program" "$top/tests/c/$program.c" "${library[@]}" -lm
-    ASAN_OPTIONS=detect_leaks=1 "$work/$program"
-done
-
 if command -v valgrind >/dev/null; then
     echo "== the C tests under valgrind"
     gcc -std=c11 -g -O1 -I"$top/csrc" -o "$work/valgrind" "$top/tests/c/test_library.c" "${library[@]}" -lm

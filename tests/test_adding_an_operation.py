@@ -42,7 +42,7 @@ def test_the_one_line(copy):
     table.write_text(text[:last] + line + "\n" + text[last:], encoding="utf-8")
     readme.write_text(readme.read_text(encoding="utf-8") + f"`{name}`\n", encoding="utf-8")
 
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYGRAD_BACKEND": pygrad.backend}
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYGRAD_BACKEND": pygrad.backend, "CFLAGS": "-O0"}
     if pygrad.backend == "cffi":
         environment["PYGRAD_NO_NATIVE"] = "1"
 

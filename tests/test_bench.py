@@ -60,7 +60,7 @@ def test_too_deep_is_said():
     assert [f.measure for f in figures[1:]] == ["record", "reverse", "free"]
 
 
-@pytest.mark.parametrize("model, steps", [(models.Network, 3), (models.GPT, 20)])
+@pytest.mark.parametrize("model, steps", [(models.Network, 3), (models.GPT, 10)])
 def test_models_learn_alike(model, steps):
     """Scripts as people write them have the same losses as in pure Python."""
     here, lean = model(Value), model(reference.LeanValue)

@@ -1,38 +1,51 @@
-"""Compiles and runs the programs of tests/c: plainly, and under the sanitizers."""
+"""Compiles and runs the programs of tests/c: plainly, and under the sanitizers, which look for leaks too."""
 
 import os
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import pygrad
+
 ROOT = Path(__file__).resolve().parent.parent
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
-STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-O2", "-g"]
-SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DPG_CHECKED"]
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-O2", "-g", f"-I{ROOT / 'csrc'}"]
+FLAGS = {"plain": [], "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DPG_CHECKED"]}
 
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="no C compiler"),
     pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="csrc/ is not beside the tests"),
+    pytest.mark.skipif(
+        pygrad.backend == "cffi" and find_spec("pygrad._native") is not None,
+        reason="C without Python, which no backend changes: tested beside the native one",
+    ),
 ]
 
 
-def compiled(target, flags, *sources):
-    command = [COMPILER, *flags, f"-I{ROOT / 'csrc'}", *map(str, sources), "-o", str(target), "-lm"]
-    return subprocess.run(command, capture_output=True, text=True)
+def compiled(folder, flags, *arguments):
+    return subprocess.run([COMPILER, *flags, *map(str, arguments)], cwd=folder, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("flags", [[], SANITIZED], ids=["plain", "sanitized"])
-@pytest.mark.parametrize("name", ["test_library", "test_slots", "fuzz_library"])
-def test_the_library_from_c(name, flags, tmp_path):
-    empty = tmp_path / "empty.c"
-    empty.write_text("int main(void) { return 0; }\n")
-    if compiled(tmp_path / "empty", flags, empty).returncode:
+@pytest.fixture(scope="module", params=FLAGS)
+def library(request, tmp_path_factory):
+    """The flags, and the library's objects, compiled with them."""
+    folder, flags = tmp_path_factory.mktemp(request.param), FLAGS[request.param]
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    if compiled(folder, flags, "empty.c").returncode:
         pytest.skip("this compiler has no sanitizers")
-    library = sorted((ROOT / "csrc").glob("*.c"))
-    build = compiled(tmp_path / name, [*STRICT, *flags], ROOT / "tests" / "c" / f"{name}.c", *library)
+    build = compiled(folder, [*STRICT, *flags], "-c", *sorted((ROOT / "csrc").glob("*.c")))
+    assert build.returncode == 0, build.stderr
+    return [*STRICT, *flags], sorted(folder.glob("*.o"))
+
+
+@pytest.mark.parametrize("name", ["test_library", "test_slots", "fuzz_library"])
+def test_the_library_from_c(name, library, tmp_path):
+    flags, objects = library
+    build = compiled(tmp_path, flags, ROOT / "tests" / "c" / f"{name}.c", *objects, "-o", name, "-lm")
     assert build.returncode == 0, build.stderr
     run = subprocess.run([str(tmp_path / name)], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr

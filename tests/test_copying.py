@@ -54,7 +54,7 @@ def test_sharing(duplicate, no_leak):
 
 
 @BOTH
-@pytest.mark.parametrize("depth", [1, 2, 3, 1000, 1001, 1002, 20_000])
+@pytest.mark.parametrize("depth", [1, 2, 3, 1000, 1001, 1002, 5_000])
 def test_depth(duplicate, depth, no_leak):
     x = end = Value(1.0)
     for _ in range(depth):

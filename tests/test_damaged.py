@@ -47,7 +47,11 @@ LISTS = (("builtins", "list"), ("builtin", "list"))
 
 class Careful(pickle._Unpickler):
     """In Python, as C's takes gigabytes for a large number of a memo. It calls only pygrad: a name that
-    was changed could be anything's."""
+    was changed could be anything's. And it makes no bytearray, of which there are none in a graph: one takes as many
+    gigabytes as its changed size says."""
+
+    dispatch = pickle._Unpickler.dispatch.copy()
+    del dispatch[pickle.BYTEARRAY8[0]]
 
     def find_class(self, module, name):
         if not module.startswith("pygrad") and (module.strip("_"), name) not in LISTS:

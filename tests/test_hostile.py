@@ -8,12 +8,14 @@ import sys
 import threading
 
 import pytest
-from conftest import NEEDS_PROCESSES, NEEDS_THREADS, settled
+from conftest import NEEDS_PROCESSES, NEEDS_THREADS, leaves_no_node, settled
 
 import pygrad
 from pygrad import Value
 from pygrad._backends import core
 
+#: Around each test: on the cffi backend an object of a subclass that has its own `__del__` leaves its node behind.
+no_leak = pytest.fixture(leaves_no_node)
 ON_CPYTHON = pytest.mark.skipif(sys.implementation.name != "cpython", reason="needs CPython")
 
 

@@ -3,7 +3,7 @@
 import gc
 import math
 
-from conftest import live_nodes
+from conftest import examples, live_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +92,7 @@ def test_a_random_program(program):
                 assert math.isclose(ours.grad, theirs.grad, rel_tol=1e-6, abs_tol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=400), st.randoms())
 def test_objects_dropped_in_any_order_leave_nothing(choices, random):
     before = live_nodes()
@@ -110,7 +110,7 @@ def test_objects_dropped_in_any_order_leave_nothing(choices, random):
     assert live_nodes() == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 99), st.integers(0, 99)), max_size=40))
 def test_closures_labels_and_collections_in_any_order(steps):
     """Beside the pure-Python class, with the arena's invariants checked; nothing may be left."""

@@ -6,9 +6,8 @@ import copy
 import gc
 import math
 import pickle
-import sys
 
-from conftest import settled
+from conftest import examples, settled
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -177,6 +176,5 @@ def by_closure(x, y):
     return out
 
 
-MANY = 60 if sys.implementation.name == "cpython" else 10  # elsewhere a collection takes a tenth of a second
-Lives.TestCase.settings = settings(max_examples=MANY, stateful_step_count=40, deadline=None)
+Lives.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 TestLives = Lives.TestCase

@@ -1,5 +1,6 @@
 """Loss functions. Each takes predictions (Values) and targets (numbers) of equal length, or a single one of
-each, and returns their mean as one Value."""
+each, and returns their mean as one Value. Targets may be Values, as the numbers are that a compiled function gets:
+these are not checked."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def hinge(scores: Any, labels: Any) -> Value:
     """
     pairs = _pairs(scores, labels)
     for _, label in pairs:
-        if label not in (-1, 1):
+        if label not in (-1, 1) and not isinstance(label, Value):
             raise ValueError(f"labels must be -1 or 1, not {label!r}")
     return _mean((1.0 - label * score).relu() for score, label in pairs)
 
@@ -59,15 +60,22 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
         logits, targets = [logits], [targets]
     losses = []
     for row, target in _pairs(logits, targets):
-        try:
-            target = index(target)
-        except TypeError:
-            raise TypeError(f"targets are indices of classes, not {type(target).__name__}") from None
         row = list(row)
-        if not 0 <= target < len(row):
-            raise IndexError(f"class {target} is none of {len(row)}")
-        losses.append(functions["logsumexp"](row) - row[target])
+        losses.append(functions["logsumexp"](row) - _taken(row, target))
     return _mean(losses)
+
+
+def _taken(row: list[Any], target: Any) -> Any:
+    """The logit of a class."""
+    if isinstance(target, Value):
+        return functions["take"](row, target)
+    try:
+        target = index(target)
+    except TypeError:
+        raise TypeError(f"targets are indices of classes, not {type(target).__name__}") from None
+    if not 0 <= target < len(row):
+        raise IndexError(f"class {target} is none of {len(row)}")
+    return row[target]
 
 
 def binary_cross_entropy(logits: Any, targets: Any) -> Value:
@@ -79,7 +87,7 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Value:
     """
     pairs = _pairs(logits, targets)
     for _, target in pairs:
-        if not 0.0 <= target <= 1.0:
+        if not isinstance(target, Value) and not 0.0 <= target <= 1.0:
             raise ValueError(f"targets must be from 0 to 1, not {target!r}")
     return _mean(logit.softplus() - target * logit for logit, target in pairs)
 

@@ -8,14 +8,12 @@ import sys
 import threading
 
 import pytest
-from conftest import NEEDS_PROCESSES, NEEDS_THREADS, leaves_no_node, settled
+from conftest import NEEDS_PROCESSES, NEEDS_THREADS, settled
 
 import pygrad
 from pygrad import Value
 from pygrad._backends import core
 
-#: Around each test: on the cffi backend an object of a subclass that has its own `__del__` leaves its node behind.
-no_leak = pytest.fixture(leaves_no_node)
 ON_CPYTHON = pytest.mark.skipif(sys.implementation.name != "cpython", reason="needs CPython")
 
 
@@ -440,3 +438,23 @@ print(v.grad)
 """
     lines = run_python(program).splitlines()
     assert lines[0] in ("works 4.0", "refused True") and lines[1] == "6.0"
+
+
+def test_a_subclass_with_a_finalizer(no_leak):
+    """Its nodes are given back as others are, and its own __del__ runs once for each class that has one."""
+    gone = []
+
+    class Watched(Value):
+        def __del__(self):
+            gone.append("Watched")
+
+    class Twice(Watched):
+        def __del__(self):
+            gone.append("Twice")
+            super().__del__()
+
+    for _ in range(5):
+        Watched(1.0)
+        Twice(2.0) * 3
+    gc.collect()
+    assert sorted(gone) == ["Twice"] * 5 + ["Watched"] * 10

@@ -106,6 +106,10 @@ def _take_dead(batch: _Batch) -> list[int]:
 collect = gc.collect  # lets go of objects that nothing refers to
 
 
+def subclassed(kind: Any) -> None:
+    """Here a ``__del__`` of its own is in nobody's way."""
+
+
 def living(kind: type) -> list[Any]:
     """The objects of exactly that class."""
     batches = [entry[0]() for entry in _batches.copy()]

@@ -35,6 +35,23 @@ class Node:
             pass  # __init__ refused its arguments
 
 
+def subclassed(kind: Any) -> None:
+    """Let objects of a class with a ``__del__`` of its own give their nodes back too."""
+    if (own := vars(kind).get("__del__")) is None:
+        return
+
+    def __del__(self: Any) -> None:
+        try:
+            own(self)
+        finally:
+            Node.__del__(self)
+            if hasattr(self, "_node"):  # or a class above would give it back again
+                _drop_node(self)
+
+    kind.__del__ = __del__
+
+
+_drop_node = Node.__dict__["_node"].__delete__
 get_node, _set_node = Node.__dict__["_node"].__get__, Node.__dict__["_node"].__set__
 
 

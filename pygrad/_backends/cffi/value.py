@@ -227,6 +227,7 @@ class Value(Node):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._node = property(_unset_node)  # its message says what was forgotten
+        lifetime.subclassed(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "data":

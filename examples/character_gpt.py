@@ -62,7 +62,8 @@ class GPT:
 
     def __call__(self, token, place, past):
         """The logits of the next token; `past` has the keys and values so far, and grows by one."""
-        x = [t + p for t, p in zip(self.token[token], self.place[place])]
+        row = [pygrad.take(column, token) for column in zip(*self.token)]
+        x = [t + p for t, p in zip(row, self.place[place])]
         x = [a + b for a, b in zip(x, self.attend(normalize(x), past))]
         hidden = [h.relu() for h in linear(self.expand, normalize(x))]
         x = [a + b for a, b in zip(x, linear(self.contract, hidden))]
@@ -95,13 +96,17 @@ def main() -> None:
     schedule = LinearLR(optimizer, start_factor=1.0, end_factor=0.05, total_iters=options.steps)
     print(f"{len(names)} names, {len(model.parameters())} parameters")
 
+    @pygrad.compile  # names of one length share a program
+    def loss_of(tokens, nexts):
+        past = []
+        logits = [model(token, place, past) for place, token in enumerate(tokens)]
+        return losses.cross_entropy(logits, nexts)
+
     history = []
     for _ in track(range(options.steps), "training"):
         name = random.choice(names)
         tokens = [end, *map(letters.index, name), end]
-        past = []
-        logits = [model(token, place, past) for place, token in enumerate(tokens[:-1])]
-        loss = losses.cross_entropy(logits, tokens[1:])
+        loss = loss_of(tokens[:-1], tokens[1:])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

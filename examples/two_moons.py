@@ -8,6 +8,7 @@ import argparse
 import math
 import random
 
+import pygrad
 from pygrad import losses
 from pygrad.nn import MLP
 from pygrad.optim import SGD
@@ -57,15 +58,19 @@ def main() -> None:
     model = MLP(2, [16, 16, 1])
     optimizer = SGD(model.parameters(), lr=0.2, momentum=0.8, weight_decay=1e-4)
     schedule = LinearLR(optimizer, start_factor=1.0, end_factor=0.1, total_iters=options.steps)
+
+    @pygrad.compile  # recorded at the first call; a program in C from then on
+    def loss_of(points, labels):
+        return losses.hinge([model(point) for point in points], labels)
+
     for step in range(options.steps):
-        scores = [model(point) for point in points]
-        loss = losses.hinge(scores, labels)
+        loss = loss_of(points, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         if step % 20 == 0 or step == options.steps - 1:
-            right = sum((score.data > 0) == (label > 0) for score, label in zip(scores, labels))
+            right = sum((model(point).data > 0) == (label > 0) for point, label in zip(points, labels))
             print(f"step {step:3}: loss {loss.data:.4f}, {right} of {len(points)} right")
     draw(model, points, labels, options.output)
 

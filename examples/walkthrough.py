@@ -3,7 +3,13 @@
 python examples/walkthrough.py
 """
 
+import pygrad
 from pygrad import Value, print_graph
+
+
+@pygrad.compile  # with this line the loop below runs a program in C; without it, it does the same
+def loss_of(w1, w2):
+    return ((w1 - 1) ** 2 + (w2 - 5) ** 2) * 0.5
 
 
 def main() -> None:
@@ -14,7 +20,7 @@ def main() -> None:
     print(f"loss = {loss.data}, d loss / d w1 = {w1.grad}, d loss / d w2 = {w2.grad}")
 
     for i in range(100):
-        loss = ((w1 - 1) ** 2 + (w2 - 5) ** 2) * 0.5
+        loss = loss_of(w1, w2)
         for w in (w1, w2):
             w.grad = 0.0
         loss.backward()

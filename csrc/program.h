@@ -49,16 +49,27 @@ struct pg_graph {
     pg_id inputs;
 };
 
+/* Where a run finds its operands: by their registers, or at constant distances, such as a row of weights. With those the
+ * processor needs no indices, and where they are 1 and 0 compilers vectorize. */
+enum pg_pattern {
+    PG_BY_INDEX,
+    PG_BY_STRIDE,
+    PG_ALL_NEXT,                        /* each operand is the next register */
+    PG_Y_STAYS,                         /* but y is the same for all */
+    PG_X_STAYS                          /* but x */
+};
+
 /* Instructions of one operation and depth: none needs another's result. */
 typedef struct pg_run_of {
     uint32_t count, first;              /* first: the register of the first result; the others follow */
-    uint8_t op, checked;
+    uint8_t op, checked, pattern;
 } pg_run_of;
 
 struct pg_program {
     pg_memory memory;
     pg_vector runs;                     /* pg_run_of */
-    pg_vector operands;                 /* pg_id: for each run all of x, then all of y, then all of w */
+    pg_vector operands;                 /* pg_id: for each run all of x, all of y, all of w; or the first x and the
+                                           distance to the next, and so on */
     pg_vector numbers;                  /* double: the first registers; the inputs come next */
     pg_vector outputs;                  /* pg_id: registers */
     pg_id inputs, registers;

@@ -23,12 +23,85 @@ void pg_program_free(pg_program *program)
 
 /* Instructions of a run write where none of them reads. */
 #if defined(__clang__)
-#define PG_EACH(i, n) _Pragma("clang loop unroll_count(4)") for (size_t i = 0; i < (n); i++)
+#define PG_EACH(i, n) _Pragma("clang loop vectorize(enable)") for (size_t i = 0; i < (n); i++)
 #elif defined(__GNUC__)
-#define PG_EACH(i, n) _Pragma("GCC ivdep") _Pragma("GCC unroll 4") for (size_t i = 0; i < (n); i++)
+#pragma GCC optimize("O3")
+#define PG_EACH(i, n) _Pragma("GCC ivdep") for (size_t i = 0; i < (n); i++)
 #else
 #define PG_EACH(i, n) for (size_t i = 0; i < (n); i++)
 #endif
+
+/* One loop for each pattern; `body` reads x, y and w. */
+#define PG_LOOP(variables, body) \
+    PG_EACH(i, n) \
+    { \
+        variables; \
+        body \
+    }
+#define PG_AT(operand) r[a[2 * (operand)] + i * (size_t)(ptrdiff_t)(int32_t)a[2 * (operand) + 1]]
+
+#define PG_LOOPS_1(body) \
+    switch (run->pattern) { \
+    case PG_BY_INDEX: PG_LOOP(const double x = r[a[i]], body) a += n; break; \
+    case PG_ALL_NEXT: { \
+        const double *px = r + a[0]; \
+        PG_LOOP(const double x = px[i], body) \
+        a += 2; \
+        break; \
+    } \
+    default: PG_LOOP(const double x = PG_AT(0), body) a += 2; \
+    }
+
+#define PG_LOOPS_2(body) \
+    switch (run->pattern) { \
+    case PG_BY_INDEX: PG_LOOP(const double x = r[a[i]]; const double y = r[a[n + i]], body) a += 2 * n; break; \
+    case PG_ALL_NEXT: { \
+        const double *px = r + a[0], *py = r + a[2]; \
+        PG_LOOP(const double x = px[i]; const double y = py[i], body) \
+        a += 4; \
+        break; \
+    } \
+    case PG_Y_STAYS: { \
+        const double *px = r + a[0], y = r[a[2]]; \
+        PG_LOOP(const double x = px[i], body) \
+        a += 4; \
+        break; \
+    } \
+    case PG_X_STAYS: { \
+        const double *py = r + a[2], x = r[a[0]]; \
+        PG_LOOP(const double y = py[i], body) \
+        a += 4; \
+        break; \
+    } \
+    default: PG_LOOP(const double x = PG_AT(0); const double y = PG_AT(1), body) a += 4; \
+    }
+
+#define PG_LOOPS_3(body) \
+    switch (run->pattern) { \
+    case PG_BY_INDEX: \
+        PG_LOOP(const double x = r[a[i]]; const double y = r[a[n + i]]; const double w = r[a[2 * n + i]], body) \
+        a += 3 * n; \
+        break; \
+    case PG_ALL_NEXT: { \
+        const double *px = r + a[0], *py = r + a[2], *pw = r + a[4]; \
+        PG_LOOP(const double x = px[i]; const double y = py[i]; const double w = pw[i], body) \
+        a += 6; \
+        break; \
+    } \
+    case PG_Y_STAYS: { \
+        const double *px = r + a[0], y = r[a[2]], *pw = r + a[4]; \
+        PG_LOOP(const double x = px[i]; const double w = pw[i], body) \
+        a += 6; \
+        break; \
+    } \
+    case PG_X_STAYS: { \
+        const double *py = r + a[2], x = r[a[0]], *pw = r + a[4]; \
+        PG_LOOP(const double y = py[i]; const double w = pw[i], body) \
+        a += 6; \
+        break; \
+    } \
+    default: PG_LOOP(const double x = PG_AT(0); const double y = PG_AT(1); const double w = PG_AT(2), body) a += 6; \
+    }
 
 int pgi_execute(const pg_program *program, double *r)
 {
@@ -40,41 +113,22 @@ int pgi_execute(const pg_program *program, double *r)
         double *out = r + run->first;
         int error = PG_OK;
         switch (run->op) {
+#define PG_CHECKED_BODY(forward, failure) \
+    const double z = forward; \
+    error |= failure; \
+    out[i] = z;
 #define PG_OP_UNARY(name, special, symbol, formula, forward, dx, failure) \
-    case PG_OP_##name: \
-        PG_EACH(i, n) \
-        { \
-            const double x = r[a[i]], z = forward; \
-            (void)z; \
-            error |= failure; \
-            out[i] = z; \
-        } \
-        a += n; \
-        break;
+    case PG_OP_##name: PG_LOOPS_1(PG_CHECKED_BODY(forward, failure)) break;
 #define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, failure) \
     PG_OP_HELPER2(name, forward, dx, dy, failure)
 #define PG_OP_SCALAR(name, special, symbol, formula, forward, dx, failure) PG_OP_HELPER2(name, forward, dx, , failure)
 #define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, failure) PG_OP_HELPER3(name, forward, , dy, dw)
-#define PG_OP_HELPER1(name, forward, dx) PG_OP_UNARY(name, , , , forward, dx, PG_OK)
+#define PG_OP_HELPER1(name, forward, dx) \
+    case PG_OP_##name: PG_LOOPS_1(out[i] = forward;) break;
 #define PG_OP_HELPER2(name, forward, dx, dy, failure) \
-    case PG_OP_##name: \
-        PG_EACH(i, n) \
-        { \
-            const double x = r[a[i]], y = r[a[n + i]], z = forward; \
-            error |= failure; \
-            out[i] = z; \
-        } \
-        a += 2 * n; \
-        break;
+    case PG_OP_##name: PG_LOOPS_2(PG_CHECKED_BODY(forward, failure)) break;
 #define PG_OP_HELPER3(name, forward, dx, dy, dw) \
-    case PG_OP_##name: \
-        PG_EACH(i, n) \
-        { \
-            const double x = r[a[i]], y = r[a[n + i]], w = r[a[2 * n + i]]; \
-            out[i] = forward; \
-        } \
-        a += 3 * n; \
-        break;
+    case PG_OP_##name: PG_LOOPS_3(out[i] = forward;) break;
 #include "ops.def"
         }
         if (run->checked && error) failed = 1;
@@ -135,13 +189,14 @@ int pg_program_list(const pg_program *program, uint32_t room, pg_listing *instru
     const pg_id *a = program->operands.items;
     if (room < pg_program_instructions(program)) return PG_BAD_COUNT;
     for (size_t k = 0; k < program->runs.count; k++, run++) {
-        const int arity = pgi_arity(run->op);
+        const int arity = pgi_arity(run->op), by_index = run->pattern == PG_BY_INDEX;
         for (uint32_t i = 0; i < run->count; i++) {
             pg_listing *to = instructions++;
             *to = (pg_listing){run->op, arity, run->first + i, {0, 0, 0}};
-            for (int j = 0; j < arity; j++) to->operands[j] = a[(size_t)j * run->count + i];
+            for (int j = 0; j < arity; j++)
+                to->operands[j] = by_index ? a[(size_t)j * run->count + i] : a[2 * j] + i * a[2 * j + 1];
         }
-        a += (size_t)arity * run->count;
+        a += (size_t)arity * (by_index ? run->count : 2);
     }
     return PG_OK;
 }

@@ -110,31 +110,108 @@ static int place_leaves(const pg_emitter *e, pg_program *p, const uint32_t *uses
     return 1;
 }
 
-/* Makes runs of the sorted instructions. */
-static int make_runs(const pg_emitter *e, pg_program *p, const pg_id *sorted, size_t count, const uint32_t *depth,
-                     pg_id *registers)
+/* Of an instruction that is placed: the register of an operand. */
+static pg_id register_of(const pg_instruction *r, int operand, const pg_id *registers)
+{ return registers[operand == 0 ? r->x : operand == 1 ? r->y : r->w]; }
+
+typedef struct placing {
+    const pg_instruction *code;
+    pg_program *program;
+    pg_id *sorted, *registers;
+} placing;
+
+/* The distance between an operand of one instruction and of the next. */
+static uint32_t stride(const placing *p, size_t i, int operand)
 {
-    const pg_instruction *code = CODE(e);
-    pg_id next = (pg_id)p->numbers.count + p->inputs;
-    for (size_t from = 0, to; from < count; from = to) {
-        const pg_instruction *first = &code[sorted[from]];
-        const size_t arity = (size_t)pgi_arity(first->op);
-        pg_run_of *run = pgi_extend(&p->memory, &p->runs, 1, sizeof *run);
-        pg_id *operands;
-        for (to = from; to < count; to++)
-            if (kind_of(&code[sorted[to]]) != kind_of(first) || depth[sorted[to]] != depth[sorted[from]]) break;
-        operands = pgi_extend(&p->memory, &p->operands, arity * (to - from), sizeof *operands);
-        if (!run || !operands) return 0;
-        *run = (pg_run_of){(uint32_t)(to - from), next, first->op, first->checked};
-        for (size_t i = from; i < to; i++, operands++) {
-            const pg_instruction *r = &code[sorted[i]];
-            operands[0] = registers[r->x];
-            if (arity > 1) operands[to - from] = registers[r->y];
-            if (arity > 2) operands[2 * (to - from)] = registers[r->w];
-            registers[sorted[i]] = next++;
+    return register_of(&p->code[p->sorted[i + 1]], operand, p->registers) -
+           register_of(&p->code[p->sorted[i]], operand, p->registers);
+}
+
+/* How many instructions from there on have their operands at constant distances. */
+static size_t count_strided(const placing *p, size_t from, size_t to)
+{
+    const int arity = pgi_arity(p->code[p->sorted[from]].op);
+    uint32_t strides[3];
+    size_t i = from + 1;
+    if (i == to) return 1;
+    for (int k = 0; k < arity; k++) strides[k] = stride(p, from, k);
+    for (; i + 1 < to; i++)
+        for (int k = 0; k < arity; k++)
+            if (stride(p, i, k) != strides[k]) return i + 1 - from;
+    return to - from;
+}
+
+/* Adds a run. The answer is 0 without memory. */
+static int add_run(const placing *p, size_t from, size_t to, int pattern)
+{
+    const pg_instruction *first = &p->code[p->sorted[from]];
+    const int arity = pgi_arity(first->op);
+    const size_t n = to - from, words = pattern == PG_BY_INDEX ? n : 2;
+    pg_run_of *run;
+    pg_id *operands;
+    if (!n) return 1;
+    run = pgi_extend(&p->program->memory, &p->program->runs, 1, sizeof *run);
+    operands = pgi_extend(&p->program->memory, &p->program->operands, (size_t)arity * words, sizeof *operands);
+    if (!run || !operands) return 0;
+    if (pattern != PG_BY_INDEX) {
+        uint32_t strides[3] = {1, 1, 1};
+        for (int k = 0; k < arity; k++) {
+            operands[2 * k] = register_of(first, k, p->registers);
+            operands[2 * k + 1] = strides[k] = stride(p, from, k);
         }
+        if (strides[0] == 1 && strides[1] == 1 && strides[2] == 1) pattern = PG_ALL_NEXT;
+        if (strides[0] == 1 && strides[1] == 0 && strides[2] == 1) pattern = PG_Y_STAYS;
+        if (arity > 1 && strides[0] == 0 && strides[1] == 1 && strides[2] == 1) pattern = PG_X_STAYS;
     }
-    p->registers = next;
+    else
+        for (size_t i = 0; i < n; i++)
+            for (int k = 0; k < arity; k++)
+                operands[(size_t)k * n + i] = register_of(&p->code[p->sorted[from + i]], k, p->registers);
+    *run = (pg_run_of){(uint32_t)n, p->registers[p->sorted[from]], first->op, first->checked, (uint8_t)pattern};
+    return 1;
+}
+
+/* The reverse pass meets what it writes to from the end: such instructions are turned round, so that their operands'
+ * registers go up. */
+static void turn(const placing *p, size_t from, size_t to)
+{
+    int64_t rising = 0;
+    for (size_t i = from; i + 1 < to; i++) {
+        const int32_t step = (int32_t)stride(p, i, 0);
+        rising += (step > 0) - (step < 0);
+    }
+    for (size_t i = from, j = to; rising < 0 && i + 1 < j; i++) {
+        const pg_id id = p->sorted[i];
+        p->sorted[i] = p->sorted[--j];
+        p->sorted[j] = id;
+    }
+}
+
+enum { PG_SHORT = 8 };                  /* fewer are not worth a run of their own */
+
+/* Makes runs of the sorted instructions. */
+static int make_runs(const placing *p, size_t count, const uint32_t *depth)
+{
+    pg_id next = (pg_id)p->program->numbers.count + p->program->inputs;
+    for (size_t from = 0, to; from < count; from = to) {
+        const pg_id first = p->sorted[from];
+        size_t waiting = from;          /* for a run by index */
+        for (to = from; to < count; to++)
+            if (kind_of(&p->code[p->sorted[to]]) != kind_of(&p->code[first]) || depth[p->sorted[to]] != depth[first])
+                break;
+        turn(p, from, to);
+        for (size_t i = from; i < to; i++) p->registers[p->sorted[i]] = next++;
+        for (size_t i = from, n; i < to; i += n) {
+            n = count_strided(p, i, to);
+            if (n < PG_SHORT) n = n > 2 ? n - 1 : 1;    /* the last may begin a longer one */
+            else {
+                if (!add_run(p, waiting, i, PG_BY_INDEX) || !add_run(p, i, i + n, PG_BY_STRIDE)) return 0;
+                waiting = i + n;
+            }
+        }
+        if (!add_run(p, waiting, to, PG_BY_INDEX)) return 0;
+    }
+    p->program->registers = next;
     return 1;
 }
 
@@ -160,7 +237,8 @@ static int schedule(pg_emitter *e, const pg_vector *outputs, pg_program *p)
         deepest = measure_depths(e, uses, depth);
         if ((done = (starts = take(m, (size_t)deepest + PG_KINDS, sizeof *starts)) != NULL)) {
             const size_t count = sort(e, depth, deepest, starts, some, sorted);
-            done = place_leaves(e, p, uses, registers) && make_runs(e, p, sorted, count, depth, registers);
+            done = place_leaves(e, p, uses, registers) &&
+                   make_runs(&(placing){CODE(e), p, sorted, registers}, count, depth);
         }
     }
     for (size_t k = 0; done && k < outputs->count; k++)

@@ -71,8 +71,8 @@ struct pg_program {
     pg_vector operands;                 /* pg_id: for each run all of x, all of y, all of w; or the first x and the
                                            distance to the next, and so on */
     pg_vector numbers;                  /* double: the first registers; the inputs come next */
-    pg_vector outputs;                  /* pg_id: registers */
-    pg_id inputs, registers;
+    pg_vector outputs;                  /* pg_id: registers of the values, then of the derivatives */
+    pg_id inputs, registers, values;
     void *idle;                         /* registers of no run, ready for use */
 };
 

@@ -157,6 +157,7 @@ int pg_run(pg_program *program, const double *inputs, double *outputs)
     if (program->inputs) memcpy(registers + program->numbers.count, inputs, program->inputs * sizeof *registers);
     status = pgi_execute(program, registers) ? PG_FAILED : PG_OK;
     for (size_t k = 0; k < program->outputs.count; k++) outputs[k] = registers[PG_IDS(program->outputs)[k]];
+    for (size_t k = program->values; k < program->outputs.count; k++) outputs[k] += 0.0;    /* as to a grad: no -0 */
     pgi_give_registers(program, registers);
     return status;
 }

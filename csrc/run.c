@@ -143,9 +143,11 @@ double *pgi_take_registers(pg_program *program)
     return registers;
 }
 
+enum { PG_MOST_IDLE = 1 << 22 };        /* registers, 32 MB of them: more are not kept between runs */
+
 void pgi_give_registers(pg_program *program, double *registers)
 {
-    registers = pgi_exchange_pointer(&program->idle, registers);
+    if (program->registers <= PG_MOST_IDLE) registers = pgi_exchange_pointer(&program->idle, registers);
     if (registers) program->memory.resize(program->memory.context, registers, 0);
 }
 

@@ -5,53 +5,36 @@
 
 /* -- equal instructions ---------------------------------------------------------------------------- */
 
-enum { PG_LOOKS = 32 };
-
-static int is_same(const pg_instruction *a, const pg_instruction *b)
-{ return a->op == b->op && a->x == b->x && a->y == b->y && a->w == b->w; }
-
-/* Where to look for an instruction that is equal to one: among those with the same last operand, most of which were
- * made not long ago; numbers have a hash table. */
-static uint32_t *chain_of(pg_emitter *e, const pg_instruction *i)
+static uint64_t hash_of(const pg_instruction *i)
 {
-    uint64_t hash;
-    pg_id last = i->x;
-    if (i->op != PG_OP_number) {
-        if (pgi_arity(i->op) > 1 && i->y > last) last = i->y;
-        if (pgi_arity(i->op) > 2 && i->w > last) last = i->w;
-        return &((pg_link *)e->links.items)[last].first;
-    }
-    hash = ((uint64_t)i->x << 32 | i->y) * 0x9E3779B97F4A7C15u;
-    return &e->numbers[(size_t)(hash >> 40) & (PG_NUMBERS - 1)];
+    uint64_t hash = ((uint64_t)i->x << 32 | i->y) * 0x9E3779B97F4A7C15u;
+    hash = (hash ^ hash >> 29 ^ (uint64_t)i->w << 8 ^ i->op) * 0xBF58476D1CE4E5B9u;
+    return hash ^ hash >> 32;
 }
 
-/* The id of an instruction: that of an equal one, or a new one. */
+/* The id of an instruction: that of an equal one, or a new one. Of two instructions with one place in the table the
+ * later is remembered, so that it needs no more room and no search; an equal one is lost now and then in large graphs. */
 static pg_id append(pg_emitter *e, pg_instruction made)
 {
     const pg_id id = (pg_id)e->code.count;
     pg_instruction *place;
-    pg_link *link;
-    uint32_t *first = NULL;
     if (e->failed) return 0;
     if (e->passes & PG_SHARE) {
-        const pg_link *links = e->links.items;
-        int looks = PG_LOOKS;
-        first = chain_of(e, &made);
-        for (pg_id other = *first; other && looks--; other = links[other - 1].next)
-            if (is_same(&CODE(e)[other - 1], &made)) {
-                CODE(e)[other - 1].checked |= made.checked;
-                return other - 1;
+        const uint64_t hash = hash_of(&made);
+        pg_seen *seen = &e->seen[(size_t)hash & e->mask];
+        if (seen->id && seen->tag == (uint32_t)(hash >> 32)) {
+            pg_instruction *other = &CODE(e)[seen->id - 1];
+            if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
+                other->checked |= made.checked;
+                return seen->id - 1;
             }
+        }
+        *seen = (pg_seen){id + 1, (uint32_t)(hash >> 32)};
     }
-    link = pgi_extend(&e->memory, &e->links, 1, sizeof *link);
-    place = pgi_extend(&e->memory, &e->code, 1, sizeof *place);
-    if (!link || !place) {
+    if (!(place = pgi_extend(&e->memory, &e->code, 1, sizeof *place))) {
         e->failed = 1;
         return 0;
     }
-    if (e->passes & PG_SHARE) first = chain_of(e, &made);   /* the links may have moved */
-    *link = (pg_link){0, first ? *first : 0};
-    if (first) *first = id + 1;
     *place = made;
     return id;
 }
@@ -150,28 +133,26 @@ pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 
 /* -- its memory ------------------------------------------------------------------------------------ */
 
-int pgi_emitter_begin(pg_emitter *e, const pg_memory *memory, int passes, pg_id inputs)
+int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
 {
+    const pg_memory *m = &graph->memory;
     pg_instruction *code;
-    pg_link *links;
+    size_t places = 64;
+    while (places < 4 * graph->nodes.count && places < PG_MOST_SEEN) places *= 2;
     memset(e, 0, sizeof *e);
-    e->memory = *memory;
+    e->memory = *m;
     e->passes = passes;
-    code = pgi_extend(memory, &e->code, inputs, sizeof *code);
-    links = pgi_extend(memory, &e->links, inputs, sizeof *links);
-    e->numbers = memory->resize(memory->context, NULL, PG_NUMBERS * sizeof *e->numbers);
-    if (!code || !links || !e->numbers) return 0;
-    memset(e->numbers, 0, PG_NUMBERS * sizeof *e->numbers);
-    for (pg_id i = 0; i < inputs; i++) {
-        code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
-        links[i] = (pg_link){0, 0};
-    }
+    e->mask = places - 1;
+    code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);
+    e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
+    if (!code || !e->seen) return 0;
+    memset(e->seen, 0, places * sizeof *e->seen);
+    for (pg_id i = 0; i < graph->inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
     return 1;
 }
 
 void pgi_emitter_end(pg_emitter *e)
 {
     pgi_forget(&e->memory, &e->code);
-    pgi_forget(&e->memory, &e->links);
-    if (e->numbers) e->memory.resize(e->memory.context, e->numbers, 0);
+    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
 }

@@ -272,7 +272,7 @@ pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *want
         if (wanted[k] >= graph->inputs) return NULL;
     if (!(p = m->resize(m->context, NULL, sizeof *p))) return NULL;
     *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count};
-    if (!pgi_emitter_begin(&e, m, passes, graph->inputs) || !compile(&e, graph, count, wanted, p)) {
+    if (!pgi_emitter_begin(&e, graph, passes) || !compile(&e, graph, count, wanted, p)) {
         pg_program_free(p);
         p = NULL;
     }

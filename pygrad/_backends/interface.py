@@ -280,7 +280,7 @@ def equip(backend: Any) -> None:
 
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,
-    ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info`` and ``restore`` it gets.
+    ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info``, ``restore`` and ``new_attribute`` it gets.
     """
     Value = backend.Value
 
@@ -329,5 +329,6 @@ def equip(backend: Any) -> None:
     Value.label = Attribute("label", backend)
     backend.info = info
     backend.restore = _restorer(backend)
-    backend.on_new_attribute(_new_attribute(backend))
+    backend.new_attribute = _new_attribute(backend)
+    backend.on_new_attribute(backend.new_attribute)
     backend.on_init(_initializer(backend))

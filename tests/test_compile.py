@@ -18,6 +18,7 @@ from fractions import Fraction
 
 import pytest
 from conftest import NEEDS_PROCESSES, NEEDS_THREADS, live_nodes, settled
+from helpers import apply, of_kind
 
 import pygrad
 from pygrad import Graph, TraceError, Value, losses, nn, optim
@@ -285,6 +286,66 @@ def test_nan_inf_and_minus_zero_pass(no_leak):
             except OverflowError:
                 continue
             assert exactly(compiled(a, b)) == expected, (a, b)
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e200, -1e300, 5e-324, math.inf, -math.inf, math.nan, 0.1, 3]
+
+
+def random_function(rng):
+    """Of some Values: the list of all results on its way, so that all are needed."""
+    plan = [(rng.choice(of_kind(*KINDS)), [rng.random() for _ in range(4)], rng.choice(SPECIAL)) for _ in range(12)]
+
+    def f(*xs):
+        values = list(xs)
+        for op, places, k in plan[: 1 + int(places_used * 12)]:
+            x, y, z, w = [values[int(place * len(values))] for place in places]
+            if op.kind == "unary":
+                values.append(apply(op, x))
+            elif op.kind == "binary":
+                values.append(apply(op, *[(x, y), (x, k), (k, x)][int(places[3] * 3)] if op.is_operator else (x, y)))
+            elif op.kind == "scalar":
+                values.append(apply(op, x, k if abs(k) < 5 else 3))
+            elif op.kind == "nary":
+                values.append(apply(op, [x, y, k, z][int(places[3] * 3) :]))
+            elif op.kind == "paired":
+                values.append(apply(op, [x, y, k], [z, w, x]))
+            elif op.kind == "ternary":
+                values.append(pygrad.where(x, y, z))
+            else:
+                values.append(pygrad.take([x, y, k, 1.5], pygrad.greater(z, w) * 2 + pygrad.greater(w, z)))
+        return values[len(xs) :]
+
+    places_used = rng.random()
+    return f
+
+
+KINDS = ("unary", "binary", "scalar", "nary", "paired", "ternary", "indexed")
+
+
+@pytest.mark.parametrize("start", range(0, 200, 50))
+def test_random_functions(start, no_leak):
+    """Values and errors are the eager run's to the last bit, gradients nearly, wherever all is finite."""
+    for seed in range(start, start + 50):
+        rng = random.Random(seed)
+        f, count = random_function(rng), rng.randint(1, 3)
+        compiled = pygrad.compile(f)
+        jacobian = pygrad.jacobian(compiled, argnum=tuple(range(count)))
+        for _ in range(5):
+            numbers = [rng.choice(SPECIAL) if rng.random() < 0.3 else rng.gauss(0, 2) for _ in range(count)]
+            expected = failure(lambda *xs, f=f: f(*map(Value, xs)), *numbers)
+            assert failure(compiled, *numbers) == expected, (seed, numbers)
+            if isinstance(expected, tuple):
+                assert failure(jacobian, *numbers) == expected
+                continue
+            if not all(map(math.isfinite, [*numbers, *map(float, expected)])):
+                continue
+            rows = jacobian(*numbers)
+            for k in range(len(expected)):
+                xs = list(map(Value, numbers))
+                f(*xs)[k].backward()
+                for i, x in enumerate(xs):
+                    if math.isfinite(x.grad):
+                        assert rows[i][k] == pytest.approx(x.grad, rel=1e-9, abs=1e-300), (seed, numbers)
 
 
 # -- errors are those of the eager run -----------------------------------------------------------------------

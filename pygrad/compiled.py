@@ -165,7 +165,7 @@ class Compiled:
         self._last: Any = ()  # the key of the last record made
         self._lost = False  # whether a record went because a Value did
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if is_tracing():
             return self.function(*args, **kwargs)
         record = self._by_types.get(tuple(map(type, args)))
@@ -267,7 +267,7 @@ class Compiled:
             stacklevel=5,
         )
 
-    def graph(self, *args: Any, **kwargs: Any) -> Graph:
+    def graph(self, /, *args: Any, **kwargs: Any) -> Graph:
         """The `Graph` for these arguments. Its inputs are their numbers, as Values, and then the Values that the
         function finds elsewhere; its outputs are what the function returns."""
         if is_tracing():

@@ -44,7 +44,7 @@ class _Transform:
         update_wrapper(self, f, updated=())
         self.f, self.argnum = f, argnum
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         places = self.argnum if isinstance(self.argnum, tuple) else (self.argnum,)
         for place in places:
             if not -len(args) <= place < len(args):

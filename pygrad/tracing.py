@@ -37,7 +37,7 @@ class _Thread(threading.local):
 
 
 _here = _Thread()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finalizer may compile a function while it is held
 _traces = 0
 _originals: list[tuple[Any, str, Any]] = []
 
@@ -170,9 +170,9 @@ def tracing() -> Iterator[int]:
     era, outer = programs.begin_trace(), _here.era
     try:
         with _lock:
-            if _traces == 0:
-                _close()
             _traces += 1
+            if _traces == 1:
+                _close()
         _here.era = era
         try:
             yield era
@@ -191,7 +191,7 @@ def _after_fork() -> None:
     from pygrad._backends import programs
 
     global _lock, _traces
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     mine = int(_here.era != 0)
     for _ in range(_traces - mine):
         programs.end_trace()

@@ -532,6 +532,8 @@ def test_keywords_defaults_and_stars(no_leak):
     f.__defaults__[0], f.__kwdefaults__["c"][0]
     f.__kwdefaults__["c"][0] = 9.0  # a mutable default: its numbers are read at each call
     assert compiled(1.0).data == 9021.0
+    assert pygrad.compile(lambda **others: sum(others.values()))(self=1.0, function=2.0, args=3.0).data == 6.0
+    assert pygrad.grad(pygrad.compile(lambda x, **others: x * others["self"]))(2.0, self=3.0) == 3.0
     with pytest.raises(TypeError, match="missing"):
         compiled()
     with pytest.raises(TypeError, match="multiple values"):

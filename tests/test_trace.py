@@ -445,3 +445,26 @@ def test_a_debugger_may_look(no_leak):
         sys.settrace(before)
     assert met and not any(met)
     assert compiled(2.0).data == 4.0
+
+
+def test_a_finalizer_that_compiles_while_the_doors_close_and_open(no_leak, monkeypatch):
+    """A collection may come anywhere, and what it finalizes may record a function of its own."""
+    done = []
+
+    def f(x):
+        with pytest.raises(TraceError):
+            x.data
+        return x * 2
+
+    for name in ("_close", "_open"):
+        original = getattr(tracing, name)
+
+        def with_a_finalizer(original=original, name=name):
+            if name not in done:
+                done.append(name)
+                assert pygrad.compile(lambda x: x * 3)(2.0).data == 6.0
+            original()
+
+        monkeypatch.setattr(tracing, name, with_a_finalizer)
+    assert pygrad.compile(f)(1.0).data == 2.0
+    assert done == ["_close", "_open"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import ref
 
 from pygrad._backends.interface import number
+from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
-from pygrad.value import Value
+from pygrad.value import Value, operands
 
 _FIXED = "as it is"
 
@@ -24,15 +27,36 @@ def key(x: Any, leaves: list[Any]) -> Any:
     if isinstance(x, (list, tuple)):
         return (kind, *[key(item, leaves) for item in x])
     if isinstance(x, dict):
-        return (kind, tuple(x), *[key(item, leaves) for item in x.values()])
-    if hasattr(x, "__array_interface__") and hasattr(x, "tolist"):
-        if x.shape == ():
-            return key(x.item(), leaves)
-        return (kind, x.shape, tuple([key(item, leaves) for item in x.reshape(-1).tolist()]))
-    if kind is not bool and number(x) is not NotImplemented:
-        leaves.append(number(x))
-        return float
-    return fixed_key(x)
+        return (kind, tuple([*map(_exact, x)]), *[key(item, leaves) for item in x.values()])
+    if hasattr(x, "__array_interface__") and x.shape != ():
+        return (kind, x.shape, tuple([_single_key(item, leaves) for item in x.reshape(-1).tolist()]))
+    return _single_key(x, leaves)
+
+
+def _single_key(x: Any, leaves: list[Any]) -> Any:
+    """The same of what is not taken apart."""
+    leaf = _leaf(x)
+    if leaf is NotImplemented:
+        return fixed_key(x.item() if hasattr(x, "__array_interface__") else x)
+    leaves.append(leaf)
+    return Value if isinstance(leaf, Value) else float
+
+
+def _leaf(x: Any) -> Any:
+    """The number that an argument is, or the Value; NotImplemented for all else."""
+    if getattr(x, "shape", None) == () and hasattr(x, "item"):  # numpy's scalars and arrays of no dimension
+        item = x.item()
+        x = item if type(item) is not type(x) else float(x)  # a long double's item is one
+    if isinstance(x, Value):
+        return x
+    return NotImplemented if type(x) is bool else number(x)
+
+
+def count(x: Any) -> int:
+    """How many numbers and Values there are in an argument."""
+    found: list[Any] = []
+    key(x, found)
+    return len(found)
 
 
 def fixed_key(x: Any) -> Any:
@@ -44,25 +68,54 @@ def fixed_key(x: Any) -> Any:
             f"an argument of type {type(x).__name__} selects the program, and can't, as it is not hashable. A compiled "
             "function takes numbers, Values, arrays, and lists, tuples and dicts of them"
         ) from None
-    return _FIXED, type(x), x
+    return _FIXED, type(x), _exact(x)
+
+
+def _exact(x: Any) -> Any:
+    """What is equal for things that a function can't tell apart: not 1 and True, nor 0.0 and -0.0. An object that is
+    equal to itself alone is not kept alive."""
+    kind = type(x)
+    if kind is str:
+        return x
+    if isinstance(x, (float, complex)):
+        return kind, repr(x)
+    if isinstance(x, (tuple, frozenset)):
+        return (kind, *map(_exact, x)) if isinstance(x, tuple) else (kind, frozenset(map(_exact, x)))
+    if kind is types.MethodType:
+        return kind, _exact(x.__func__), _exact(x.__self__)
+    if kind.__eq__ is object.__eq__:  # type: ignore[comparison-overlap]
+        try:
+            return ref(x)
+        except TypeError:
+            pass
+    return kind, x
+
+
+def referents(key: Any) -> Iterator[Any]:
+    """The objects in a key that it does not keep alive."""
+    if isinstance(key, (tuple, frozenset)):
+        for part in key:
+            yield from referents(part)
+    elif type(key) is ref:
+        yield key()
 
 
 def lifted(x: Any, values: Iterator[Value]) -> Any:
     """An argument with a Value in place of each number and Value, in the order of `key`."""
-
-    def change(leaf: Any) -> Any:
-        is_leaf = isinstance(leaf, Value) or (type(leaf) is not bool and number(leaf) is not NotImplemented)
-        return next(values) if is_leaf else leaf
-
-    return map_leaves(change, x.item() if getattr(x, "shape", None) == () and hasattr(x, "item") else x)
+    return map_leaves(lambda leaf: leaf if _leaf(leaf) is NotImplemented else next(values), x)
 
 
 def difference(new: Any, old: Any) -> str:
     """In words, how an argument's key differs from another."""
-    if isinstance(new, tuple) and isinstance(old, tuple) and new[:1] == old[:1] and new[0] in (list, tuple):
-        for i, (a, b) in enumerate(zip(new[1:], old[1:])):
-            if len(new) == len(old) and a != b:
-                return f"{difference(a, b)}, at {i}"
+    if isinstance(new, tuple) and isinstance(old, tuple) and new[0] == old[0] and len(new) == len(old):
+        if isinstance(new[0], type) and issubclass(new[0], (list, tuple)):
+            for i, (a, b) in enumerate(zip(new[1:], old[1:])):
+                if a != b:
+                    return f"{difference(a, b)}, at {i}"
+        elif isinstance(new[0], type) and issubclass(new[0], dict) and new[1] == old[1]:
+            for name, a, b in zip(new[1], new[2:], old[2:]):
+                if a != b:
+                    return f"{difference(a, b)}, at {_shown(name)}"
     return f"{_described(new)} and was {_described(old)}"
 
 
@@ -71,15 +124,31 @@ def _described(key: Any) -> str:
         return "a number" if key is float else "a Value"
     kind, *rest = key
     if kind == _FIXED:
-        return repr(rest[1])
+        return _shown(rest[1])
     if isinstance(kind, type) and issubclass(kind, (list, tuple)):
         return f"a {kind.__name__} of {len(rest)}"
     if isinstance(kind, type) and issubclass(kind, dict):
-        return f"a dict with the keys {', '.join(map(repr, rest[0]))}"
+        return f"a dict with the keys {', '.join(map(_shown, rest[0]))}"
     return f"an array of shape {rest[0]}"
 
 
-class _Place:
+def _shown(exact: Any) -> str:
+    """What `_exact` was given, as repr has it."""
+    if type(exact) is ref:
+        return repr(exact())
+    if not isinstance(exact, tuple):
+        return repr(exact)
+    kind, *rest = exact
+    if issubclass(kind, (float, complex)):
+        return str(rest[0])
+    if issubclass(kind, tuple):
+        return f"({', '.join(map(_shown, rest))}{',' if len(rest) == 1 else ''})"
+    if issubclass(kind, frozenset):
+        return f"frozenset({{{', '.join(map(_shown, rest[0]))}}})"
+    return _shown(rest[0]) if kind is types.MethodType else repr(rest[0])
+
+
+class Place:
     """Stands for a Value in what a function returned."""
 
     def __init__(self, index: int) -> None:
@@ -91,17 +160,40 @@ class Template:
 
     def __init__(self, result: Any) -> None:
         self.outputs: list[Value] = []
-        self.shape = map_leaves(self._place, result)
-        self.is_single = type(self.shape) is _Place
+        first: dict[Value, int] = {}
+        self.shape = map_leaves(lambda x: self._placed(x, first), result, whole=True)
+        self.is_single = type(self.shape) is Place
 
-    def _place(self, x: Any) -> Any:
+    def _placed(self, x: Any, first: dict[Value, int]) -> Any:
+        if getattr(x, "shape", None) == () and hasattr(x, "item") and isinstance(x.item(), Value):
+            x = x.item()
         if not isinstance(x, Value):
+            if _hides_results(x):
+                raise TypeError(
+                    f"a compiled function returned an object of type {type(x).__name__}, which would be that of the "
+                    "first run in all later ones: return Values, or lists, tuples, dicts or arrays of them"
+                )
             return x
         self.outputs.append(x)
-        return _Place(len(self.outputs) - 1)
+        return Place(first.setdefault(x, len(self.outputs) - 1))  # what is one object stays one
 
     def filled(self, results: Sequence[Any]) -> Any:
         """The same with these in place of the Values."""
         if self.is_single:
             return results[0]
-        return map_leaves(lambda x: results[x.index] if type(x) is _Place else x, self.shape)
+
+        def fill(x: Any) -> Any:
+            if type(x) is Place:
+                return results[x.index]
+            return x.copy() if hasattr(x, "__array_interface__") else x
+
+        return map_leaves(fill, self.shape, whole=True)
+
+
+def _hides_results(x: Any) -> bool:
+    """Whether Values that were computed are in an object that is not taken apart, or may come out of it."""
+    kind = type(x)
+    if hasattr(kind, "__next__") or hasattr(kind, "__await__"):
+        return True
+    inside = list(x) if isinstance(x, (set, frozenset)) else list(getattr(x, "__dict__", {}).values())
+    return any(isinstance(item, Value) and bool(operands(item)) for item in leaves_of(inside))

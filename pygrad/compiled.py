@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from pygrad import _structure, tracing
 from pygrad._backends import core, programs
 from pygrad.graph import Graph, frozen
-from pygrad.tracing import is_tracing
+from pygrad.tracing import is_tracing, refuse
 from pygrad.value import Value
 
 #: Programs that a compiled function keeps: those used last.
@@ -43,24 +44,35 @@ class CacheInfo(NamedTuple):
 class Record:
     """A function as recorded for one structure of arguments."""
 
-    def __init__(self, function: Callable[[Iterator[Value]], Any], leaves: Sequence[Any], forget: Any) -> None:
+    def __init__(
+        self, function: Callable[[Iterator[Value]], Any], leaves: Sequence[Any], objects: Iterable[Any], forget: Any
+    ) -> None:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
-        use, as a Value that it reads is gone."""
+        use, as a Value that it reads is gone, or one of the objects."""
         arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
         with tracing.tracing() as era:
             self.template = _structure.Template(function(iter(arguments)))
             core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
             self.graph = frozen(self.template.outputs, arguments, era)
+            self.arguments = len(leaves)
+            captured = [core.object_of(node) for node in self.graph.sources()[self.arguments :]]
+            self.captured = len(captured)
+            self._nodes = programs.hold_nodes(captured)
+            found = [(weakref.ref(value), programs.depends(value, era)) for value in captured]
         self.outputs, self.template.outputs = len(self.template.outputs), []
-        self.arguments = len(leaves)
-        captured = [core.object_of(node) for node in self.graph.sources()[self.arguments :]]
-        self.captured = len(captured)
-        self._nodes = programs.hold_nodes(captured)
-        #: What the function made and kept while it was recorded lives as long as its record, which reads it; what was
-        #: there before does not, and when it goes the function would find another.
-        self._made = [value for value in captured if not programs.depends(value, era)]
-        made, me = set(self._made), weakref.ref(self)
-        self._watched = [weakref.ref(value, lambda _: forget(me())) for value in captured if value not in made]
+        del captured, arguments
+        if not all(is_older for _, is_older in found):
+            gc.collect()  # what the function made and did not keep may be in a cycle, with a function that calls itself
+        me = weakref.ref(self)
+        #: When one of these goes the function would find another in its place.
+        self._watched = [weakref.ref(thing, lambda _: forget(me())) for thing in objects]
+        self.is_stale = False
+        for reference, is_older in found:
+            value = reference()
+            if value is not None:
+                self._watched.append(weakref.ref(value, lambda _: forget(me())))
+            elif is_older:
+                self.is_stale = True  # and it has done so already; what is made anew each time has the same number
         self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
         self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self._wanted)
@@ -141,8 +153,10 @@ class Compiled:
         except (TypeError, ValueError):  # some of C's have none
             self._signature = None
         parameters = list(self._signature.parameters.values()) if self._signature else []
-        unknown = self.static.difference([parameter.name for parameter in parameters])
-        if unknown:
+        self._others = {p.kind: p.name for p in parameters}  # of *args and **kwargs, where it has them
+        takes_any = self._others.get(inspect.Parameter.VAR_KEYWORD)
+        unknown = self.static.difference([p.name for p in parameters if p.name != takes_any])
+        if unknown and (takes_any is None or takes_any in unknown):
             raise ValueError(f"static names no parameter of the function: {', '.join(sorted(map(str, unknown)))}")
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._names = [p.name for p in parameters if p.kind in positional]
@@ -155,7 +169,7 @@ class Compiled:
         self._last: Any = ()  # the key of the last record made
         self._lost = False  # whether a record went because a Value did
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if tracing.traces and is_tracing():
             return self.function(*args, **kwargs)
         leaves: Sequence[Any] = args
@@ -190,7 +204,13 @@ class Compiled:
                 pass
         if len(args) == len(leaves) == len(key) and {*map(type, args)} <= {float, int, Value}:
             self._by_types[tuple(map(type, args))] = record
+            if self._records.get(key) is not record:  # it has been dropped already
+                self._by_types.pop(tuple(map(type, args)), None)
         return record, leaves
+
+    def counts(self, args: tuple[Any, ...]) -> list[int]:
+        """How many numbers and Values are in each of the positional arguments; -1 in one that is static."""
+        return [-1 if name in self.static else _structure.count(x) for name, x in self._named(args, {})]
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in their places, defaults among them."""
@@ -201,7 +221,8 @@ class Compiled:
         return bound.args, bound.kwargs
 
     def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        return chain(zip(chain(self._names, repeat("")), args), sorted(kwargs.items()))
+        others = self._others.get(inspect.Parameter.VAR_POSITIONAL, "")
+        return chain(zip(chain(self._names, repeat(others)), args), sorted(kwargs.items()))
 
     def _run_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any], values: Iterator[Value]) -> Any:
         """What the function returns for Values in place of the numbers of its arguments."""
@@ -223,7 +244,7 @@ class Compiled:
                 owner._by_types.clear()
                 owner._lost = True
 
-        record = Record(function, leaves, forget)
+        record = Record(function, leaves, [*_structure.referents(key)], forget)
         with self._lock:
             self._records[key] = record
             self._misses += 1
@@ -233,12 +254,14 @@ class Compiled:
             if self._misses == MANY_PROGRAMS + 1:
                 self._warn(key)
             self._last, self._lost = key, False
+        if record.is_stale:
+            forget(record)
         return record
 
     def _warn(self, key: Any) -> None:
         reason = "its arguments are those of a program that was dropped"
         if self._lost:
-            reason = "a Value that it used is gone"
+            reason = "a Value or another object that it used is gone"
         elif len(key) != len(self._last):
             reason = f"it has {len(key)} arguments and had {len(self._last)}"
         else:
@@ -252,9 +275,11 @@ class Compiled:
             stacklevel=5,
         )
 
-    def graph(self, *args: Any, **kwargs: Any) -> Graph:
+    def graph(self, /, *args: Any, **kwargs: Any) -> Graph:
         """The `Graph` for these arguments. Its inputs are their numbers, as Values, and then the Values that the
         function finds elsewhere; its outputs are what the function returns."""
+        if is_tracing():
+            refuse("a graph is asked for in a compiled function: call the function there, without .graph")
         record, leaves = self.record(args, kwargs)
         given = [leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]
         inputs = [*given, *record.found()]

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from functools import update_wrapper
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from typing import Any, Callable
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves, map_leaves, numpy
+from pygrad._structure import Place
 from pygrad.compiled import Compiled
 from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
+_ADVICE = "; jacobian() is for those"
 
-def _as_result(y: Any, advice: str = "; jacobian() is for those") -> Value:
+
+def _as_result(y: Any, advice: str = _ADVICE) -> Value:
     if hasattr(y, "shape") and y.shape == ():  # numpy's way of holding one object
         y = y.item()
-    if isinstance(y, Value):
-        return y
-    if isinstance(y, (list, tuple)) or hasattr(y, "shape"):
+    return y if isinstance(y, Value) else Value(_as_number(y, advice))  # it does not depend on its argument
+
+
+def _as_number(y: Any, advice: str = _ADVICE) -> float:
+    if isinstance(y, (list, tuple)) or (hasattr(y, "shape") and y.shape != ()):
         raise TypeError(f"the function must return one number, not {type(y).__name__}{advice}")
-    return Value(required_number(y, "what the function returns"))  # it does not depend on its argument
+    return required_number(y, "what the function returns")
 
 
 class _Transform:
@@ -39,7 +44,7 @@ class _Transform:
         update_wrapper(self, f, updated=())
         self.f, self.argnum = f, argnum
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         places = self.argnum if isinstance(self.argnum, tuple) else (self.argnum,)
         for place in places:
             if not -len(args) <= place < len(args):
@@ -74,16 +79,25 @@ class _Transform:
 
 def _run(f: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
     """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
+    counts = f.counts(args)
+    for place in places:
+        if counts[place] < 0:
+            raise TypeError(f"argument {place} is static: there is no derivative in it")
+        if counts[place] != len(leaves(args[place])):  # not all are numbers to f: bools, or what is refused here
+            number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
+            args = (*args[:place], number, *args[place + 1 :])
+            counts[place] = len(leaves(number))
     record, numbers = f.record(args, kwargs)
-    ends = list(accumulate(len(leaves(arg)) for arg in args))
-    spans = [range(ends[place] - len(leaves(args[place])), ends[place]) for place in places]
-    wanted = [i for span in spans for i in span]
+    ends = [*accumulate([max(count, 0) for count in counts])]
+    wanted = [i for place in places for i in range(ends[place] - counts[place], ends[place])]
     results = record.numbers(numbers, wanted)
-    rows = []
-    given = iter(results[record.outputs :])
-    for _ in range(record.outputs):
-        rows.append([map_leaves(lambda _: next(given), args[place], float) for place in places])
-    return record.template.filled(results), rows
+
+    def row(output: Any) -> list[Any]:
+        start = record.outputs + output.index * len(wanted) if isinstance(output, Place) else len(results)
+        given = chain(results[start : start + len(wanted)], repeat(0.0))  # a number depends on nothing
+        return [map_leaves(lambda _: next(given), args[place], float) for place in places]
+
+    return record.template.filled(results), [row(output) for output in leaves(record.template.shape)]
 
 
 def _gradient(y: Value, xs: list[Any]) -> list[Any]:
@@ -107,8 +121,7 @@ class _ValueAndGrad(_Transform):
         return y.data, self._in_each(_gradient(y, xs))
 
     def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        y = _as_result(y).data
-        return y, self._in_each(rows[0])
+        return _as_number(y), self._in_each(rows[0])
 
 
 class _Grad(_ValueAndGrad):
@@ -122,17 +135,23 @@ class _Grad(_ValueAndGrad):
 class _Jacobian(_Transform):
     def _of_values(self, xs: list[Any], y: Any) -> Any:
         rows = [_gradient(_as_result(output, ""), xs) for output in leaves(y)]
-        return self._of_program(y, rows)
+        return self._in_order(y, rows)
 
     def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        return self._in_each([_stacked(y, [row[i] for row in rows]) for i in range(len(rows[0]))])
+        for output in leaves(y):
+            _as_number(output, "")
+        return self._in_order(y, rows)
+
+    def _in_order(self, y: Any, rows: list[list[Any]]) -> Any:
+        count = len(self.argnum) if isinstance(self.argnum, tuple) else 1
+        return self._in_each([_stacked(y, [row[i] for row in rows]) for i in range(count)])
 
 
 def _stacked(y: Any, rows: list[Any]) -> Any:
     """The gradients of the outputs, nested as the outputs are; one array where both are arrays."""
     given = iter(rows)
     nested = map_leaves(lambda _: next(given), y)
-    if hasattr(y, "shape") and y.shape != () and hasattr(rows[0], "shape"):
+    if hasattr(y, "shape") and y.shape != () and rows and hasattr(rows[0], "shape"):
         np = numpy()
         return np.stack([np.asarray(row) for row in rows]).reshape(y.shape + rows[0].shape)
     return nested

@@ -8,8 +8,10 @@ is on, the doors are guarded; for other threads, and for Values that depend on n
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,9 @@ from pygrad._backends import core
 from pygrad._nested import map_leaves
 from pygrad.value import Value
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
+#: Modules that call a Value's methods for somebody else.
+_BETWEEN = {"copy", "numpy", "pickle", "pprint", "reprlib"}
 
 
 class TraceError(RuntimeError):
@@ -33,7 +37,7 @@ class _Thread(threading.local):
 
 
 _here = _Thread()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a finalizer may compile a function while it is held
 #: So many are on, in all threads.
 traces = 0
 _originals: list[tuple[Any, str, Any]] = []
@@ -62,7 +66,10 @@ def constant(x: Any) -> Any:
 def user_line() -> str:
     """Where the code that called pygrad stands: ``file.py, line 3``."""
     frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_PACKAGE)
+        or str(frame.f_globals.get("__name__")).partition(".")[0] in _BETWEEN
+    ):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
@@ -95,13 +102,30 @@ def _guarded_number(name: str, original: Any) -> property:
     return property(read, None, None, original.__doc__)
 
 
-def _guarded_setattr(original: Callable[..., None]) -> Callable[..., None]:
+def _guarded_setattr(original: Callable[..., None], numbers: dict[str, Any]) -> Callable[..., None]:
+    """``numbers`` are the doors data and grad. What is C can't be called while it is not in its place on the type: then
+    the guard does the same."""
+    is_python = isinstance(original, types.FunctionType)
+
     def __setattr__(self: Value, name: str, value: Any) -> None:
         if _here.era and name in ("data", "grad", "_backward"):
             refuse(_CHANGED, name=f"{name} of a Value is assigned")
-        original(self, name, value)
+        if is_python:
+            original(self, name, value)
+        elif name in numbers:
+            numbers[name].__set__(self, value)
+        else:
+            if type(self) is Value and not hasattr(Value, name):
+                core.new_attribute(name)
+            object.__setattr__(self, name, value)
 
     return __setattr__
+
+
+def _guarded_delattr(self: Value, name: str) -> None:
+    if name in ("data", "grad"):
+        raise AttributeError(f"{name} can't be deleted")
+    object.__delattr__(self, name)
 
 
 def _guarded_call(shown: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,14 +139,19 @@ def _guarded_call(shown: str, original: Callable[..., Any]) -> Callable[..., Any
 
 def _close() -> None:
     """Put guards before the doors, and note what was there."""
+    from pygrad._backends import programs
+
     guards: list[tuple[Any, str, Any]] = []
-    for name in ("data", "grad"):
-        guards.append((Value, name, _guarded_number(name, vars(Value)[name])))
-    guards.append((Value, "__setattr__", _guarded_setattr(vars(Value)["__setattr__"])))
+    numbers = {name: vars(Value)[name] for name in ("data", "grad")}
+    for name, door in numbers.items():
+        guards.append((Value, name, _guarded_number(name, door)))
+    guards.append((Value, "__setattr__", _guarded_setattr(vars(Value)["__setattr__"], numbers)))
+    guards.append((Value, "__delattr__", _guarded_delattr))
     for name in ("backward", "_step"):
         guards.append((Value, name, _guarded_call(f"{name}()", vars(Value)[name])))
     for name, shown in ("sgd", "step()"), ("adam", "step()"), ("zero_grads", "zero_grad()"):
         guards.append((core, name, _guarded_call(f"an optimizer's or model's {shown}", getattr(core, name))))
+    guards.append((programs, "scatter", _guarded_call("a graph's backward()", programs.scatter)))
     for owner, name, guard in guards:
         _originals.append((owner, name, vars(owner)[name]))
         setattr(owner, name, guard)
@@ -139,23 +168,41 @@ def tracing() -> Iterator[int]:
     from pygrad._backends import programs
 
     global traces
-    era = programs.begin_trace()
+    era, outer = programs.begin_trace(), _here.era
     try:
         with _lock:
-            if traces == 0:
-                _close()
             traces += 1
+            if traces == 1:
+                _close()
         _here.era = era
         try:
             yield era
         finally:
-            _here.era = 0
+            _here.era = outer
             with _lock:
                 traces -= 1
                 if traces == 0:
                     _open()
     finally:
         programs.end_trace()
+
+
+def _after_fork() -> None:
+    """In a child there are no traces of other threads than the one that forked."""
+    from pygrad._backends import programs
+
+    global _lock, traces
+    _lock = threading.RLock()
+    mine = int(_here.era != 0)
+    for _ in range(traces - mine):
+        programs.end_trace()
+    traces = min(traces, mine)
+    if not mine:
+        _open()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 __all__ = ["TraceError", "constant"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
+import random
 from collections import namedtuple
+from fractions import Fraction
 
 import pytest
+from conftest import NEEDS_PROCESSES, live_nodes
 
 import pygrad
 from pygrad import Value, check_gradients, grad, jacobian, value_and_grad
@@ -156,3 +161,213 @@ def test_no_argument_to_differentiate_in():
                 transform(lambda x: x, argnum=argnum)
         with pytest.raises(TypeError, match=r"^a function is needed, not float$"):
             transform(3.0)
+
+
+# -- of compiled functions: the same answers, and no Values ---------------------------------------------------
+
+Point = namedtuple("Point", "x y")
+
+
+def mixed(x, y=2.0, *, scale=1.0):
+    return pygrad.tanh(x * y) * scale + x / y
+
+
+CASES = [
+    (lambda x: x**3, (2,), 0),
+    (lambda x: x[0] * x[1][0], ([2.0, [3.0, 4.0]],), 0),
+    (lambda x: x[0] * x[1], ((2.0, 3.0),), 0),
+    (lambda p: p.x * p.y**2, (Point(2.0, 3.0),), 0),
+    (lambda d: d["a"] * d["b"][1], ({"a": 2.0, "b": [1.0, 3.0]},), 0),
+    (rosenbrock, ([0.5, -0.3, 0.8, 1.2],), 0),
+    (mixed, (0.5, 3.0), 0),
+    (mixed, (0.5, 3.0), 1),
+    (mixed, (0.5, 3.0), -1),
+    (mixed, (0.5, 3.0), (0, 1)),
+    (mixed, (0.5, 3.0), (1, 0)),
+    (mixed, (0.5, 3.0), (1, -1, 0)),
+    (mixed, (0.5,), (0,)),
+    (mixed, (0.5, 3.0), ()),
+    (lambda x, y: x[0] * y["k"] + x[1], ([1.0, 2.0], {"k": 3.0}), (1, 0)),
+    (lambda x: 5.0, (1.0,), 0),
+    (lambda x: 5, ([1.0, [2.0]],), (0,)),
+    (lambda x: x[0], ([1.0, 2.0, 3.0],), 0),
+    (lambda x, *rest: x * sum(rest), (1.0, 2.0, 3.0), 2),
+    (lambda x: x[0] * 2 + x[1], ([True, 2.0],), 0),
+    (lambda x: x * 2, (Fraction(1, 3),), 0),
+    (lambda x: sum(x, 0.0) if x else Value(1.0), ([],), 0),
+    (lambda mode, x: x * x if mode == "square" else x, ("square", 3.0), 1),
+    (lambda x, flag, none, y: x[0] * y if flag and none is None else x[0], ([1.5], True, None, 2.0), (3, 0)),
+    (lambda x, words, y: x[0] * x[1] * y, ([3.0, 2.0], ["a", None, 7.0, True], 2.0), (2, 0)),
+]
+
+
+def same(a, b):
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and a == pytest.approx(b, rel=1e-14)
+
+
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_of_a_compiled_function_they_are_the_same(case, no_leak):
+    f, args, argnum = CASES[case]
+    compiled = pygrad.compile(f)
+    for transform in (grad, value_and_grad, jacobian):
+        expected = transform(f, argnum)(*args)
+        assert same(transform(compiled, argnum)(*args), expected)
+        before = live_nodes()
+        assert same(transform(compiled, argnum)(*args), expected)
+        assert live_nodes() == before
+    assert compiled.cache_info().misses == 1
+
+
+JACOBIANS = [
+    lambda x: [x[0] * x[1], x[0] + x[1]],
+    lambda x: [x[0], 3.0, x[1], x[0]],
+    lambda x: [],
+    lambda x: ({"a": x[0], "b": [x[1] * x[1]]}, 4),
+    lambda x: [[x[0] * 2], [[x[1] * x[0]]], ()],
+    lambda x: Point(x[0].exp(), x[1].exp()),
+]
+
+
+@pytest.mark.parametrize("case", range(len(JACOBIANS)))
+def test_jacobians_of_a_compiled_function(case, no_leak):
+    f = JACOBIANS[case]
+    for argnum in (0, (0,)):
+        for x in ([2.0, 3.0], (2.0, 3.0), Point(2.0, 3.0)):
+            assert same(jacobian(pygrad.compile(f), argnum)(x), jacobian(f, argnum)(x))
+
+
+def test_of_a_compiled_function_static_arguments_have_no_place_among_the_numbers(no_leak):
+    @pygrad.compile(static=("n", "sizes"))
+    def f(n, x, sizes, y, **options):
+        return x**n * y * len(sizes) * options.get("k", 1.0)
+
+    def plain(n, x, sizes, y, **options):
+        return f.function(n, x, sizes, y, **options)
+
+    args = (3, 2.0, (1.0, 2.0, 3.0), 5.0)
+    for argnum in (1, 3, (3, 1)):
+        assert same(grad(f, argnum)(*args), grad(plain, argnum)(*args))
+        assert same(grad(f, argnum)(*args, k=2.0), grad(plain, argnum)(*args, k=2.0))
+    for argnum in (0, 2, (1, 0)):
+        with pytest.raises(TypeError, match=r"^argument [02] is static: there is no derivative in it$"):
+            grad(f, argnum)(*args)
+
+
+def test_of_a_compiled_function_bad_ones(no_leak):
+    for transform in (grad, value_and_grad):
+        for f in (lambda x: [x], lambda x: "text", lambda x: None, lambda x: {"a": x}):
+            with pytest.raises(TypeError) as eager:
+                transform(f)(1.0)
+            with pytest.raises(TypeError) as compiled:
+                transform(pygrad.compile(f))(1.0)
+            assert str(compiled.value) == str(eager.value)
+    for f in (lambda x: [x, None], lambda x: [x, "text"]):
+        with pytest.raises(TypeError, match="what the function returns must be a real number, not"):
+            jacobian(pygrad.compile(f))(1.0)
+    with pytest.raises(TypeError, match="an argument must be a real number, not str"):
+        grad(pygrad.compile(lambda x: x[0]))([1.0, "text"])
+    with pytest.raises(TypeError, match="no argument 2"):
+        grad(pygrad.compile(lambda x: x), argnum=2)(1.0)
+    for x in (0.0, -0.0):
+        with pytest.raises(ZeroDivisionError):
+            grad(pygrad.compile(lambda x: 1 / x))(x)
+    with pytest.raises(OverflowError):
+        grad(pygrad.compile(lambda x: x))(10**400)
+
+
+def test_of_a_compiled_function_every_grad_stays_and_no_value_is_made(no_leak):
+    w, v = Value(2.0), Value(3.0)
+    w.grad, v.grad = 7.0, -0.0
+    f = pygrad.compile(lambda x, y: [w * x[0] * y, w * w, v])
+    rows = jacobian(f, argnum=(0, 1))
+    assert rows([5.0, 6.0], v) == ([[6.0, 0.0], [0.0, 0.0], [0.0, 0.0]], [10.0, 0.0, 0.0])
+    before = live_nodes()
+    w.data = 4.0
+    for _ in range(10):
+        assert rows([5.0, 6.0], v) == ([[12.0, 0.0], [0.0, 0.0], [0.0, 0.0]], [20.0, 0.0, 0.0])
+    assert live_nodes() == before and (w.grad, repr(v.grad)) == (7.0, "-0.0")
+    assert f.cache_info().misses == 1
+
+
+def test_of_a_compiled_function_arrays(no_leak):
+    np = pytest.importorskip("numpy")
+
+    def f(x, m):
+        return (m @ x) * x[0]
+
+    compiled = pygrad.compile(f)
+    for dtype in (float, np.float32, np.int64):
+        x, m = np.arange(1, 4).astype(dtype), np.arange(6).reshape(2, 3).astype(dtype)
+        for argnum in (0, 1, (1, 0)):
+            got, expected = jacobian(compiled, argnum)(x, m), jacobian(f, argnum)(x, m)
+            for a, b in zip(got, expected) if isinstance(argnum, tuple) else [(got, expected)]:
+                assert a.shape == b.shape and a.dtype == b.dtype == float and np.allclose(a, b, rtol=1e-14, atol=0)
+        gradient = grad(pygrad.compile(lambda x: (x * x).sum()))(x)
+        assert gradient.dtype == float and gradient.tolist() == [2.0, 4.0, 6.0]
+    assert compiled.cache_info().currsize == 1
+    assert grad(pygrad.compile(lambda x: x * x))(np.array(3.0)) == 6.0
+    assert grad(pygrad.compile(lambda x: x[0] * x[1]))([np.float32(3.0), np.array(2.0)]) == [2.0, 3.0]
+    assert jacobian(pygrad.compile(lambda x: x[:0]))(np.ones(3)).shape == jacobian(lambda x: x[:0])(np.ones(3)).shape
+
+
+def test_scipy_minimizes_a_compiled_function():
+    optimize, np = pytest.importorskip("scipy.optimize"), pytest.importorskip("numpy")
+    start = np.array([-1.2, 1.0, 0.5])
+    results = [optimize.minimize(value_and_grad(f), start, jac=True) for f in (rosenbrock, pygrad.compile(rosenbrock))]
+    assert results[1].x == pytest.approx([1.0, 1.0, 1.0], abs=1e-4)
+    assert results[0].nit == results[1].nit
+
+
+def test_check_gradients_of_a_compiled_function():
+    assert check_gradients(pygrad.compile(rosenbrock), [0.5, -0.3, 0.8]) < 1e-4
+
+
+def test_descent_by_transforms_is_the_same(no_leak):
+    rng = random.Random(1)
+    points = [(rng.gauss(0, 1), rng.gauss(0, 1)) for _ in range(10)]
+
+    def loss(w, points):
+        return sum((w["a"] * x + w["b"][0] - y) ** 2 for x, y in points) / len(points)
+
+    ends = []
+    for f in (loss, pygrad.compile(loss)):
+        w = {"a": 0.0, "b": [0.0]}
+        history = []
+        for _ in range(50):
+            value, slope = value_and_grad(f)(w, points)
+            w = {"a": w["a"] - 0.1 * slope["a"], "b": [w["b"][0] - 0.1 * slope["b"][0]]}
+            history.append(value)
+        ends.append([*history, w["a"], w["b"][0]])
+    assert ends[0] == pytest.approx(ends[1], rel=1e-13)
+    assert ends[0][0] == ends[1][0]
+
+
+@pygrad.compile
+def shared(x):
+    return x[0] ** 2 * x[1]
+
+
+def test_transforms_are_pickled():
+    for transform in (grad, value_and_grad, jacobian):
+        for argnum in (0, (0,)):
+            made = transform(shared, argnum)
+            again = pickle.loads(pickle.dumps(made))
+            assert again.f is shared and again([3.0, 2.0]) == made([3.0, 2.0])
+            assert repr(again) == repr(made) and "shared" in repr(made)
+        assert transform(shared).__name__ == "shared"
+    nested = pickle.loads(pickle.dumps(grad(pygrad.compile(rosenbrock))))
+    assert nested([1.0, 1.0]) == [0.0, 0.0]
+
+
+@NEEDS_PROCESSES
+def test_a_pool_maps_transforms():
+    numbers = [[float(i), 2.0] for i in range(20)]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(grad(shared), numbers) == [[4.0 * i, float(i * i)] for i in range(20)]
+    if "fork" in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map(grad(shared), numbers) == [[4.0 * i, float(i * i)] for i in range(20)]

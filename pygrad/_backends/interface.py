@@ -222,7 +222,7 @@ def equip(backend: Any) -> None:
 
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,
-    ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info`` and ``restore`` it gets.
+    ``live_nodes``, ``memory``, ``check``, ``backend`` (its name). ``info``, ``restore`` and ``new_attribute`` it gets.
     """
     Value, kinds = backend.Value, [op.kind for op in backend.OPS.values()]
 
@@ -312,4 +312,5 @@ def equip(backend: Any) -> None:
     Value.label = Attribute("label", backend)
     backend.info = info
     backend.restore = restore
-    backend.use(__init__, _new_attribute(backend), number, required_number)
+    backend.new_attribute = _new_attribute(backend)
+    backend.use(__init__, backend.new_attribute, number, required_number)

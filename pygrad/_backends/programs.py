@@ -286,7 +286,7 @@ def hold_nodes(values: Sequence[Any]) -> Any:
     nodes, count = nodes_array(values), len(values)
     for node in nodes[0:count]:
         check(lib.pg_retain(arena, node))
-    return ffi.gc(nodes, lambda array: lib.pg_release(arena, count, array))
+    return ffi.gc(nodes + 0, lambda _: lib.pg_release(arena, count, nodes))
 
 
 def joined(values: Sequence[Any], nodes: Any, count: int) -> Any:

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { PG_NONE = UINT32_MAX };          /* no adjoint: nothing has reached the node */
+#define PG_NONE UINT32_MAX              /* no adjoint: nothing has reached the node */
 
 typedef struct deriver {
     pg_graph *graph;

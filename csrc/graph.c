@@ -20,8 +20,9 @@ void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_
     if (needed > vector->room || !vector->items) {
         size_t room = vector->room + vector->room / 2 + 8;
         void *items;
+        if (room > PG_MOST) room = PG_MOST;
         if (room < needed) room = needed;
-        if (needed < count || room > UINT32_MAX) return NULL;
+        if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return NULL;
         if (!(items = memory->resize(memory->context, vector->items, room * element))) return NULL;
         vector->items = items;
         vector->room = room;
@@ -139,10 +140,12 @@ static int read_node(pg_graph *graph, reader *from, int op)
     }
     if (op >= PG_OP_COUNT || (!is_list && !arity)) return PG_BAD_OP;
     if (is_list) {
+        double z;
         if (!from->operands_left--) return PG_BAD_COUNT;
         count = *from->operands++;
         if ((pg_op(op)->kind == PG_PAIRED && count % 2) || (pg_op(op)->kind == PG_INDEXED && !count))
             return PG_BAD_COUNT;
+        if (!count && pgi_forward_list(op, NULL, 0, NULL, &z)) return PG_BAD_COUNT;
     }
     if (from->operands_left < count) return PG_BAD_COUNT;
     for (pg_id k = 0; k < count; k++)
@@ -150,7 +153,7 @@ static int read_node(pg_graph *graph, reader *from, int op)
     if (is_list) {
         r->x = (pg_id)graph->lists.count, r->y = count;
         if (!(list = pgi_extend(&graph->memory, &graph->lists, count, sizeof *list))) return PG_NO_MEMORY;
-        memcpy(list, from->operands, count * sizeof *list);
+        if (count) memcpy(list, from->operands, count * sizeof *list);
     }
     else {
         r->x = from->operands[0];
@@ -158,7 +161,7 @@ static int read_node(pg_graph *graph, reader *from, int op)
         if (arity > 2) r->w = from->operands[2];
         if (pg_op(op)->kind == PG_SCALAR && PG_NODES(graph)[r->y].op != PG_OP_number) return PG_BAD_NODE;
     }
-    from->operands += count;
+    if (count) from->operands += count;
     from->operands_left -= count;
     return PG_OK;
 }
@@ -190,6 +193,7 @@ int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
     const pg_memory *memory = &graph->memory;
     double *data = memory->resize(memory->context, NULL, (graph->nodes.count + 1) * sizeof *data);
     int status = data ? PG_OK : PG_NO_MEMORY;
+    *node = 0;
     for (pg_id i = 0; !status && i < graph->nodes.count; i++) {
         const pg_instruction *r = &PG_NODES(graph)[i];
         *node = i;

@@ -4,6 +4,8 @@
 
 #include "program.h"
 
+enum { PG_MOST = INT32_MAX };           /* elements in a vector: an id leaves a bit free */
+
 /* What adds to a vector returns NULL, or 0, without memory, and the vector is as it was. */
 void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
 int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);

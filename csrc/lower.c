@@ -99,7 +99,7 @@ static int has_exact_inverse(double value)
     return fabs(frexp(value, &exponent)) == 0.5 && exponent > -1000 && exponent < 1000;
 }
 
-enum { PG_NONE = UINT32_MAX };
+#define PG_NONE UINT32_MAX
 static pg_id emit(lowering *l, int op, pg_id x, pg_id y, pg_id w, int checked);
 
 /* The id of what an instruction is the same as, to the bit; or else PG_NONE. */
@@ -255,14 +255,32 @@ static int emit_graph(lowering *l, uint8_t *needed, pg_id *at)
 
 /* -- a program of the instructions ------------------------------------------------------------------ */
 
-/* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. */
+/* Whether an operation has operands for which there is no value. */
+static int can_fail(int op)
+{
+    switch (op) {
+#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_SCALAR PG_OP_UNARY
+#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_HELPER2(name, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#include "ops.def"
+    }
+    return 0;
+}
+
+/* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. What may
+ * raise is needed where its result is not: a `where` of a number has lost what it does not choose. */
 static void count_uses(const lowering *l, const pg_id *at, uint32_t *uses)
 {
     memset(uses, 0, l->code.count * sizeof *uses);
     for (size_t k = 0; k < l->graph->outputs.count; k++) uses[at[PG_IDS(l->graph->outputs)[k]]] = 2;
     for (size_t i = l->code.count; i-- > 0;) {
         const pg_instruction *r = &CODE(l)[i];
-        const int arity = uses[i] ? pgi_arity(r->op) : 0;
+        const int arity = uses[i] || (r->checked && can_fail(r->op)) ? pgi_arity(r->op) : 0;
+        if (arity && !uses[i]) uses[i] = 1;
         if (arity > 0) uses[r->x]++;
         if (arity > 1) uses[r->y]++;
         if (arity > 2) uses[r->w]++;
@@ -357,7 +375,7 @@ static int schedule(lowering *l, pg_program *p, const pg_id *at, uint32_t *uses)
     int done = depth && key && ids && sorted;
     if (done) {
         deepest = measure_depths(l, uses, depth);
-        done = (starts = take(m, deepest > 1024 ? deepest + 1 : 1024, sizeof *starts)) != NULL;
+        done = (starts = take(m, (size_t)(deepest > 1024 ? deepest : 1024) + 1, sizeof *starts)) != NULL;
     }
     for (size_t i = 0; done && i < size; i++) {
         const pg_instruction *r = &CODE(l)[i];

@@ -93,6 +93,8 @@ double *pg_grad_array(pg_arena *arena);
 
 /* Recording. The result carries one reference, the caller's. Nothing is recorded on an error. */
 pg_result pg_leaf(pg_arena *arena, double data);
+/* Says of a leaf that it is a number written in an expression, as pg_binary_right makes one: see pg_freeze. */
+int pg_mark_number(pg_arena *arena, pg_node node);
 pg_result pg_unary(pg_arena *arena, int op, pg_node x);
 pg_result pg_binary(pg_arena *arena, int op, pg_node x, pg_node y);
 pg_result pg_binary_right(pg_arena *arena, int op, pg_node x, double y);    /* x op constant */

@@ -12,6 +12,29 @@ from pygrad.value import OPS
 
 _INFIX = {op.name: op.symbol for op in OPS.values() if op.is_operator and op.kind in ("binary", "scalar")}
 
+#: What a C function can't be called: C's own words, and what <math.h> declares (there with an f or l behind, too).
+_KEYWORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
+    main""".split()
+)
+_MATH = frozenset(
+    """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma
+    fmax fmin fmod frexp hypot ilogb ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nan
+    nearbyint nextafter nexttoward pow remainder remquo rint round scalbln scalbn sin sinh sqrt tan tanh tgamma trunc
+    fpclassify isfinite isgreater isgreaterequal isinf isless islessequal islessgreater isnan isnormal isunordered
+    signbit double_t float_t math_errhandling""".split()
+)
+_RESERVED = r"_[_A-Z]|op_|pgm_|(FP|FLT|DBL|LDBL|DECIMAL|HUGE|MATH)_|(NAN|INFINITY|PYGRAD_OPMATH_H)$"
+
+
+def _is_name(name: Any) -> bool:
+    """Whether a C function may be called that."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
+        return False
+    is_math = name in _MATH or (name[-1] in "fl" and name[:-1] in _MATH)
+    return not (name in _KEYWORDS or is_math or re.match(_RESERVED, name))
+
 
 def _names(program: Any, inputs: Sequence[str]) -> dict[int, str]:
     """What each register is called."""
@@ -41,13 +64,23 @@ def _c_number(number: float) -> str:
     return float(number).hex() if number != int(number) or abs(number) >= 1e15 else f"{number:.1f}"
 
 
+def _needed(program: Any) -> list[Any]:
+    """The instructions that the outputs need. Others may be there to raise an error, which C does not."""
+    needed, kept = set(program.output_registers()), []
+    for instruction in reversed(program.instructions()):
+        if instruction.result in needed:
+            needed.update(instruction.operands)
+            kept.append(instruction)
+    return kept[::-1]
+
+
 def _c_body(program: Any, inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     """Statements, and what the outputs are called."""
     names = _names(program, inputs)
     names.update({i: _c_number(number) for i, number in enumerate(program.numbers())})
     lines = [
         f"const double {names[result]} = op_{name}({', '.join(names[operand] for operand in operands)});"
-        for result, name, operands in program.instructions()
+        for result, name, operands in _needed(program)
     ]
     return lines, [names[register] for register in program.output_registers()]
 
@@ -73,13 +106,13 @@ def c_source(name: str, value: Any, gradient: Any, fixed: Sequence[float]) -> st
     """A function in C that returns what the program ``value`` computes, and writes what ``gradient`` computes beside.
 
     The last inputs are ``fixed`` numbers."""
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    if not _is_name(name):
         raise ValueError(f"{name!r} is no name of a C function")
     count = value.inputs - len(fixed)
     inputs = [*[f"x[{i}]" for i in range(count)], *[_c_number(number) for number in fixed]]
     statements, (result,) = _c_body(value, inputs)
     both, (result_beside, *partials) = _c_body(gradient, inputs)
-    arity = {i.name: len(i.operands) for program in (value, gradient) for i in program.instructions()}
+    arity = {i.name: len(i.operands) for program in (value, gradient) for i in _needed(program)}
     operations = []
     for used in sorted(arity):
         parameters = ", ".join(f"double {p}" for p in "xyw"[: arity[used]])

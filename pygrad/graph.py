@@ -159,8 +159,10 @@ class Graph:
         Raises ValueError where the graph has several outputs, or the name is none in C."""
         if not self._is_single:
             raise ValueError(f"a C function returns one number, and this graph has {len(self.outputs)} outputs")
-        fixed = [value.data for value in self.inputs[self._arguments :]]
-        return export.c_source(name, self._frozen.program(), self._frozen.program(range(self._arguments)), fixed)
+        frozen = self._frozen
+        if len(self.inputs) > self._arguments:
+            frozen = frozen.bound([value.data for value in self.inputs[self._arguments :]])
+        return export.c_source(name, frozen.program(), frozen.program(range(self._arguments)))
 
     # -- files --
 

@@ -9,6 +9,7 @@ import struct
 import sys
 import zlib
 from array import array
+from functools import partial
 
 import pytest
 from test_graphs import REFUSALS, made
@@ -76,8 +77,8 @@ def exercise(graph):
     str(graph), repr(graph)
     pick = random.Random(1)
     for _ in range(2):
-        for attempt in (graph.forward, graph.backward, lambda: graph.value_and_grad(numbers), graph.to_c):
-            numbers = [pick.uniform(-2.0, 2.0) for _ in range(graph._arguments)]
+        numbers = [pick.uniform(-2.0, 2.0) for _ in range(graph._arguments)]
+        for attempt in (graph.forward, graph.backward, partial(graph.value_and_grad, numbers), graph.to_c):
             try:
                 attempt()
             except REFUSALS:
@@ -266,7 +267,11 @@ def test_structures_that_are_refused():
         bad[f"the helper {name}"] = one(["input", name], [0, 1], [0, 0, 0])
     for what, data in bad.items():
         assert not loads(function, data), what
-    for good in (one(["input", "sum"], [0, 1], [0]), one(["input", "dot"], [0, 1], [0]), one(["input"], [0], [], (), [0])):
+    for good in (
+        one(["input", "sum"], [0, 1], [0]),
+        one(["input", "dot"], [0, 1], [0]),
+        one(["input"], [0], [], (), [0]),
+    ):
         exercise(function(good))
 
 

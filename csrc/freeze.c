@@ -138,6 +138,9 @@ static int add_node(freezer *f, pg_node n)
         made->w = f->map[r->edges->operand[2]] & ~INPUT;
     }
     else {
+        double z;
+        const int status = r->edges->count ? PG_OK : pgi_forward_list(r->op, NULL, 0, NULL, &z);
+        if (status) return status;      /* such a node was restored; it can't be recorded */
         made->x = (pg_id)g->lists.count;
         made->y = (pg_id)r->edges->count;
         if (!(list = pgi_extend(&g->memory, &g->lists, r->edges->count, sizeof *list))) return PG_NO_MEMORY;

@@ -166,12 +166,12 @@ static int read_node(pg_graph *graph, reader *from, int op)
     return PG_OK;
 }
 
-int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands, const double *numbers,
-                  const uint32_t *outputs, pg_graph **graph)
+int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
+                   const double *numbers, const uint32_t *outputs, pg_graph **graph)
 {
     reader from = {operands, numbers, size->operands, size->numbers};
     int status = PG_OK;
-    pg_graph *g = *graph = pgi_graph_new(&(pg_memory){NULL, NULL});
+    pg_graph *g = *graph = pgi_graph_new(memory);
     if (!g) return PG_NO_MEMORY;
     for (size_t i = 0; !status && i < size->nodes; i++) status = read_node(g, &from, ops[i]);
     if (!status && (from.operands_left || from.numbers_left)) status = PG_BAD_COUNT;
@@ -185,6 +185,10 @@ int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t 
     }
     return status;
 }
+
+int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands, const double *numbers,
+                  const uint32_t *outputs, pg_graph **graph)
+{ return pgi_graph_read(&(pg_memory){NULL, NULL}, size, ops, operands, numbers, outputs, graph); }
 
 /* -- the error of a run --------------------------------------------------------------------------- */
 

@@ -12,6 +12,9 @@ int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);
 void pgi_forget(const pg_memory *memory, pg_vector *vector);
 
 pg_graph *pgi_graph_new(const pg_memory *memory);
+/* pg_graph_read with memory from somewhere. */
+int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
+                   const double *numbers, const uint32_t *outputs, pg_graph **graph);
 /* The operands of a node, in place or written to `some`. */
 const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
 

@@ -306,7 +306,8 @@ static void copy_graph(life *l, int i, int what)
     for (int n = what & 15; n; n--) {
         int where = byte(l), place = byte(l), value = byte(l);
         if (where < 80) ops[(size_t)place % (size.nodes + 1)] = (uint8_t)value;
-        else if (where < 160) operands[(size_t)place % (size.operands + 1)] = value < 250 ? (uint32_t)value : UINT32_MAX;
+        else if (where < 160)
+            operands[(size_t)place % (size.operands + 1)] = value < 250 ? (uint32_t)value : UINT32_MAX;
         else if (where < 190) outputs[(size_t)place % (size.outputs + 1)] = value < 250 ? (uint32_t)value : UINT32_MAX;
         else if (where < 210) size.nodes += (size_t)(place % 3);
         else if (where < 230) size.operands += (size_t)(place % 3);

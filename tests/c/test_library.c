@@ -40,7 +40,7 @@ static int code(const char *name)
 {
     for (int op = 0; pg_op(op); op++)
         if (!strcmp(pg_op(op)->name, name)) return op;
-    CHECK(!"no such operation");
+    CHECK(0 && "no such operation");
     return 0;
 }
 
@@ -659,7 +659,7 @@ static void test_the_errors_of_a_run(void)
     pg_node one = made(pg_leaf(a, 1.0)), root;
     pg_graph *graph;
     pg_program *p;
-    double out[2], nan = NAN, zero = 0.0, two = 2.0;
+    double out[2], nan = NAN, minus = -1.0, two = 2.0;
     uint32_t node = 7;
     pg_mark_number(a, one);
     list[0] = one, list[1] = x, list[2] = log;
@@ -668,7 +668,7 @@ static void test_the_errors_of_a_run(void)
     graph = frozen(a, root, 0, NULL);
     for (int passes = 0; passes <= PG_ALL_PASSES; passes++) {
         p = pg_compile(graph, 1, (uint32_t[]){0}, passes);
-        CHECK(pg_run(p, &zero, out) == PG_FAILED && pg_graph_error(graph, &zero, &node) == PG_DOMAIN && node == 1);
+        CHECK(pg_run(p, &minus, out) == PG_FAILED && pg_graph_error(graph, &minus, &node) == PG_DOMAIN && node == 1);
         CHECK(pg_run(p, &two, out) == PG_OK && out[0] == 0.5 && out[1] == -0.25);
         CHECK(pg_run(p, &nan, out) == PG_OK && isnan(out[0]) && pg_graph_error(graph, &nan, &node) == PG_OK);
         pg_program_free(p);

@@ -216,7 +216,7 @@ enum pg_passes {
     PG_ALL_PASSES = 31
 };
 /* The program that computes a graph's outputs, and then for each of them its derivatives in the `count` wanted inputs.
- * NULL without memory. */
+ * NULL without memory, and where a wanted one is no input. */
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes);
 void pg_program_free(pg_program *program);
 uint32_t pg_program_outputs(const pg_program *program);

@@ -7,8 +7,10 @@ import math
 import pickle
 import random
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from conftest import NEEDS_THREADS
 from helpers import apply
 
 import pygrad
@@ -477,6 +479,21 @@ def test_shared_nodes_are_computed_once():
     ours, x.grad = x.grad, 0.0
     node.backward()
     assert agree(ours, x.grad)
+
+
+@NEEDS_THREADS
+@pytest.mark.parametrize("length", [50, 15_000])
+def test_threads_run_one_graph(length):
+    """Short programs hold the GIL while they run, long ones do not."""
+    x = Value(1.0)
+    node = x
+    for _ in range(length):
+        node = node.sin() + x * 0.5
+    graph = Graph(node)
+    numbers = [0.1 * i for i in range(8)]
+    expected = [graph.value_and_grad(number) for number in numbers]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(graph.value_and_grad, numbers * 20)) == expected * 20
 
 
 # -- text and copies ------------------------------------------------------------------------------

@@ -138,8 +138,7 @@ static int add_node(freezer *f, pg_node n)
         made->w = f->map[r->edges->operand[2]] & ~INPUT;
     }
     else {
-        double z;
-        const int status = r->edges->count ? PG_OK : pgi_forward_list(r->op, NULL, 0, NULL, &z);
+        const int status = r->edges->count ? PG_OK : pgi_empty_status(r->op);
         if (status) return status;      /* such a node was restored; it can't be recorded */
         made->x = (pg_id)g->lists.count;
         made->y = (pg_id)r->edges->count;

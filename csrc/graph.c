@@ -111,6 +111,13 @@ void pg_graph_write(const pg_graph *graph, uint8_t *ops, uint32_t *operands, dou
     if (graph->outputs.count) memcpy(outputs, graph->outputs.items, graph->outputs.count * sizeof *outputs);
 }
 
+int pgi_empty_status(int op)
+{
+    const pg_node none = 0;
+    double data = 0.0, z;
+    return pgi_forward_list(op, &data, 0, &none, &z);
+}
+
 /* -- one from a file ------------------------------------------------------------------------------ */
 
 typedef struct reader {
@@ -140,12 +147,11 @@ static int read_node(pg_graph *graph, reader *from, int op)
     }
     if (op >= PG_OP_COUNT || (!is_list && !arity)) return PG_BAD_OP;
     if (is_list) {
-        double z;
         if (!from->operands_left--) return PG_BAD_COUNT;
         count = *from->operands++;
         if ((pg_op(op)->kind == PG_PAIRED && count % 2) || (pg_op(op)->kind == PG_INDEXED && !count))
             return PG_BAD_COUNT;
-        if (!count && pgi_forward_list(op, NULL, 0, NULL, &z)) return PG_BAD_COUNT;
+        if (!count && pgi_empty_status(op)) return PG_BAD_COUNT;
     }
     if (from->operands_left < count) return PG_BAD_COUNT;
     for (pg_id k = 0; k < count; k++)

@@ -12,6 +12,8 @@ int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);
 void pgi_forget(const pg_memory *memory, pg_vector *vector);
 
 pg_graph *pgi_graph_new(const pg_memory *memory);
+/* What an operation on a list, not one that chooses, says of an empty one. */
+int pgi_empty_status(int op);
 /* pg_graph_read with memory from somewhere. */
 int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
                    const double *numbers, const uint32_t *outputs, pg_graph **graph);

@@ -454,7 +454,10 @@ static void one_step(life *l)
         pg_nonzero_grads(l->arena, node(l), 4, nodes);
     }
     else if (which < 239) pg_zero_graph(l->arena, node(l));
-    else if (which < 246) pg_grow(l->arena, what < 128 ? 0 : what < 250 ? (uint64_t)what * 3 : UINT64_MAX - (what & 1));
+    else if (which < 246) {
+        const int twice = what < 128 && pg_capacity(l->arena) < 100000;
+        pg_grow(l->arena, twice ? 0 : what < 250 ? (uint64_t)what * 3 : UINT64_MAX - (what & 1));
+    }
     else if (which < 250) pg_set_quota(l->arena, what < 250 ? (uint64_t)what : UINT64_MAX);
     else if (which < 254) l->starving = what & 1;
     else if (pg_op(what) && !*pg_op(what)->name) fail("an operation has no name");

@@ -102,6 +102,16 @@ size_t pg_bytes(pg_arena *arena)
 
 pg_result pg_leaf(pg_arena *arena, double data) { PG_LOCKED(pg_result, pgi_record_leaf(arena, data)); }
 
+static int mark_number(pg_record *r)
+{
+    if (r->op != PG_OP_leaf) return PG_BAD_OP;
+    r->flags |= PG_NUMBER;
+    return PG_OK;
+}
+
+int pg_mark_number(pg_arena *arena, pg_node node)
+{ PG_CHECKED_CALL(int, node_status(arena, node), mark_number(&arena->nodes[node])); }
+
 pg_result pg_unary(pg_arena *arena, int op, pg_node x)
 { PG_CHECKED_CALL(pg_result, operand_status(arena, op, PG_UNARY, x), pgi_record_unary(arena, op, x)); }
 

@@ -14,7 +14,10 @@ int pgi_begin_trace(pg_arena *arena)
     return ++arena->era;
 }
 
-void pgi_end_trace(pg_arena *arena) { arena->traces--; }
+void pgi_end_trace(pg_arena *arena)
+{
+    if (arena->traces) arena->traces--;
+}
 
 int pgi_depends(pg_arena *arena, pg_node node, int era)
 {
@@ -129,12 +132,14 @@ static int add_node(freezer *f, pg_node n)
         made->x = f->map[r->x] & ~INPUT;
         if (r->y) made->y = f->map[r->y] & ~INPUT;
     }
-    else if (r->op == PG_OP_where) {
+    else if (pg_op(r->op)->kind == PG_TERNARY) {
         made->x = f->map[r->edges->operand[0]] & ~INPUT;
         made->y = f->map[r->edges->operand[1]] & ~INPUT;
         made->w = f->map[r->edges->operand[2]] & ~INPUT;
     }
     else {
+        const int status = r->edges->count ? PG_OK : pgi_empty_status(r->op);
+        if (status) return status;      /* such a node was restored; it can't be recorded */
         made->x = (pg_id)g->lists.count;
         made->y = (pg_id)r->edges->count;
         if (!(list = pgi_extend(&g->memory, &g->lists, r->edges->count, sizeof *list))) return PG_NO_MEMORY;

@@ -20,8 +20,9 @@ void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_
     if (needed > vector->room || !vector->items) {
         size_t room = vector->room + vector->room / 2 + 8;
         void *items;
+        if (room > PG_MOST) room = PG_MOST;
         if (room < needed) room = needed;
-        if (needed < count || room > UINT32_MAX) return NULL;
+        if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return NULL;
         if (!(items = memory->resize(memory->context, vector->items, room * element))) return NULL;
         vector->items = items;
         vector->room = room;
@@ -110,6 +111,13 @@ void pg_graph_write(const pg_graph *graph, uint8_t *ops, uint32_t *operands, dou
     if (graph->outputs.count) memcpy(outputs, graph->outputs.items, graph->outputs.count * sizeof *outputs);
 }
 
+int pgi_empty_status(int op)
+{
+    const pg_node none = 0;
+    double data = 0.0, z;
+    return pgi_forward_list(op, &data, 0, &none, &z);
+}
+
 /* -- one from a file ------------------------------------------------------------------------------ */
 
 typedef struct reader {
@@ -143,6 +151,7 @@ static int read_node(pg_graph *graph, reader *from, int op)
         count = *from->operands++;
         if ((pg_op(op)->kind == PG_PAIRED && count % 2) || (pg_op(op)->kind == PG_INDEXED && !count))
             return PG_BAD_COUNT;
+        if (!count && pgi_empty_status(op)) return PG_BAD_COUNT;
     }
     if (from->operands_left < count) return PG_BAD_COUNT;
     for (pg_id k = 0; k < count; k++)
@@ -150,7 +159,7 @@ static int read_node(pg_graph *graph, reader *from, int op)
     if (is_list) {
         r->x = (pg_id)graph->lists.count, r->y = count;
         if (!(list = pgi_extend(&graph->memory, &graph->lists, count, sizeof *list))) return PG_NO_MEMORY;
-        memcpy(list, from->operands, count * sizeof *list);
+        if (count) memcpy(list, from->operands, count * sizeof *list);
     }
     else {
         r->x = from->operands[0];
@@ -158,17 +167,17 @@ static int read_node(pg_graph *graph, reader *from, int op)
         if (arity > 2) r->w = from->operands[2];
         if (pg_op(op)->kind == PG_SCALAR && PG_NODES(graph)[r->y].op != PG_OP_number) return PG_BAD_NODE;
     }
-    from->operands += count;
+    if (count) from->operands += count;
     from->operands_left -= count;
     return PG_OK;
 }
 
-int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands, const double *numbers,
-                  const uint32_t *outputs, pg_graph **graph)
+int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
+                   const double *numbers, const uint32_t *outputs, pg_graph **graph)
 {
     reader from = {operands, numbers, size->operands, size->numbers};
     int status = PG_OK;
-    pg_graph *g = *graph = pgi_graph_new(&(pg_memory){NULL, NULL});
+    pg_graph *g = *graph = pgi_graph_new(memory);
     if (!g) return PG_NO_MEMORY;
     for (size_t i = 0; !status && i < size->nodes; i++) status = read_node(g, &from, ops[i]);
     if (!status && (from.operands_left || from.numbers_left)) status = PG_BAD_COUNT;
@@ -183,6 +192,10 @@ int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t 
     return status;
 }
 
+int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands, const double *numbers,
+                  const uint32_t *outputs, pg_graph **graph)
+{ return pgi_graph_read(&(pg_memory){NULL, NULL}, size, ops, operands, numbers, outputs, graph); }
+
 /* -- the error of a run --------------------------------------------------------------------------- */
 
 int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
@@ -190,6 +203,7 @@ int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
     const pg_memory *memory = &graph->memory;
     double *data = memory->resize(memory->context, NULL, (graph->nodes.count + 1) * sizeof *data);
     int status = data ? PG_OK : PG_NO_MEMORY;
+    *node = 0;
     for (pg_id i = 0; !status && i < graph->nodes.count; i++) {
         const pg_instruction *r = &PG_NODES(graph)[i];
         *node = i;

@@ -4,12 +4,19 @@
 
 #include "program.h"
 
+enum { PG_MOST = INT32_MAX };           /* elements in a vector: an id leaves a bit free */
+
 /* What adds to a vector returns NULL, or 0, without memory, and the vector is as it was. */
 void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
 int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);
 void pgi_forget(const pg_memory *memory, pg_vector *vector);
 
 pg_graph *pgi_graph_new(const pg_memory *memory);
+/* What an operation on a list, not one that chooses, says of an empty one. */
+int pgi_empty_status(int op);
+/* pg_graph_read with memory from somewhere. */
+int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
+                   const double *numbers, const uint32_t *outputs, pg_graph **graph);
 /* The operands of a node, in place or written to `some`. */
 const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
 

@@ -93,6 +93,8 @@ double *pg_grad_array(pg_arena *arena);
 
 /* Recording. The result carries one reference, the caller's. Nothing is recorded on an error. */
 pg_result pg_leaf(pg_arena *arena, double data);
+/* Says of a leaf that it is a number written in an expression, as pg_binary_right makes one: see pg_freeze. */
+int pg_mark_number(pg_arena *arena, pg_node node);
 pg_result pg_unary(pg_arena *arena, int op, pg_node x);
 pg_result pg_binary(pg_arena *arena, int op, pg_node x, pg_node y);
 pg_result pg_binary_right(pg_arena *arena, int op, pg_node x, double y);    /* x op constant */
@@ -214,7 +216,7 @@ enum pg_passes {
     PG_ALL_PASSES = 31
 };
 /* The program that computes a graph's outputs, and then for each of them its derivatives in the `count` wanted inputs.
- * NULL without memory. */
+ * NULL without memory, and where a wanted one is no input. */
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes);
 void pg_program_free(pg_program *program);
 uint32_t pg_program_outputs(const pg_program *program);

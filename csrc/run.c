@@ -98,10 +98,10 @@ void pg_program_free(pg_program *program)
 
 int pgi_execute(const pg_program *program, double *r)
 {
-    const pg_run_of *run = program->runs.items, *end = run + program->runs.count;
+    const pg_run_of *run = program->runs.items;
     const pg_id *a = program->operands.items;
     int failed = 0;
-    for (; run < end; run++) {
+    for (size_t runs = program->runs.count; runs; runs--, run++) {
         const size_t n = run->count;
         double *restrict out = r + run->first;  /* instructions of a run write where none of them reads */
         int error = PG_OK;

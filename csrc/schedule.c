@@ -4,14 +4,32 @@
 
 #include <string.h>
 
-/* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. */
+/* Whether an operation has operands for which there is no value. */
+static int can_fail(int op)
+{
+    switch (op) {
+#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_SCALAR PG_OP_UNARY
+#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_HELPER2(name, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#include "ops.def"
+    }
+    return 0;
+}
+
+/* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. What may
+ * raise is needed where its result is not: a `where` of a number has lost what it does not choose. */
 static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *uses)
 {
     memset(uses, 0, e->code.count * sizeof *uses);
     for (size_t k = 0; k < outputs->count; k++) uses[PG_IDS(*outputs)[k]] = 2;
     for (size_t i = e->code.count; i-- > 0;) {
         const pg_instruction *r = &CODE(e)[i];
-        const int arity = uses[i] ? pgi_arity(r->op) : 0;
+        const int arity = uses[i] || (r->checked && can_fail(r->op)) ? pgi_arity(r->op) : 0;
+        if (arity && !uses[i]) uses[i] = 1;
         if (arity > 0) uses[r->x]++;
         if (arity > 1) uses[r->y]++;
         if (arity > 2) uses[r->w]++;

@@ -113,8 +113,10 @@ class Graph:
         _, rows = self._split(self._run(range(len(self.inputs)), self._last), len(self.inputs))
         for row in rows:
             programs.scatter(self._nodes, row)
+        inputs = set() if self._is_single else set(self.inputs)
         for value in self.outputs:
-            value.grad = 1.0
+            if value not in inputs:  # which has got its 1 with the rest
+                value.grad = 1.0
 
     def value_and_grad(self, x: Any) -> Any:
         """The value for other numbers of the inputs (of those that were given, if any were), and its derivatives in
@@ -127,7 +129,7 @@ class Graph:
         others = [value.data for value in self.inputs[self._arguments :]]
         values, rows = self._split(self._run(range(self._arguments), numbers + others), self._arguments)
         shaped: list[Any] = rows if is_list else [row[0] for row in rows]
-        if hasattr(x, "__array_interface__"):
+        if is_list and hasattr(x, "__array_interface__"):
             shaped = [numpy().array(row) for row in rows]
         return (values[0], shaped[0]) if self._is_single else (values, shaped)
 
@@ -157,8 +159,10 @@ class Graph:
         Raises ValueError where the graph has several outputs, or the name is none in C."""
         if not self._is_single:
             raise ValueError(f"a C function returns one number, and this graph has {len(self.outputs)} outputs")
-        fixed = [value.data for value in self.inputs[self._arguments :]]
-        return export.c_source(name, self._frozen.program(), self._frozen.program(range(self._arguments)), fixed)
+        frozen = self._frozen
+        if len(self.inputs) > self._arguments:
+            frozen = frozen.bound([value.data for value in self.inputs[self._arguments :]])
+        return export.c_source(name, frozen.program(), frozen.program(range(self._arguments)))
 
     # -- files --
 
@@ -193,7 +197,7 @@ def _restored(data: bytes) -> Graph:
         state = json.loads(extra)
         inputs = [Value(float(number), label=str(label)) for number, label in state["inputs"]]
         arguments, is_single = int(state["arguments"]), bool(state["single"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"the graph is damaged: {error}") from None
     outputs = [Value(0.0) for _ in range(graph.outputs)]
     if len(inputs) != graph.inputs or not 0 <= arguments <= len(inputs) or (is_single and len(outputs) != 1):

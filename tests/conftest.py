@@ -67,8 +67,8 @@ def small_heap():
 
 #: Files whose outcome no version of CPython changes: they test Python code over Value, C, or other programs.
 ONCE = (
-    "adding_an_operation", "bench", "c_library", "docs", "draw", "examples", "layering", "lecture", "main", "nn",
-    "numerics", "optim", "types", "walkthrough",
+    "adding_an_operation", "bench", "c_library", "docs", "draw", "examples", "export", "layering", "lecture", "main",
+    "nn", "numerics", "optim", "types", "walkthrough",
 )  # fmt: skip
 
 

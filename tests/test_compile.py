@@ -1126,7 +1126,7 @@ def test_threads_that_record_at_once(no_leak):
             own.grad = 0.0
 
     in_threads(6, work)
-    assert not pygrad.tracing._traces and not pygrad.tracing._originals
+    assert not pygrad.tracing.traces and not pygrad.tracing._originals
 
 
 @NEEDS_PROCESSES

@@ -56,6 +56,46 @@ print(core.check())
     assert printed == "True 4.0 4.0 True 6.0 4\nNone\n"
 
 
+@pytest.mark.unsanitized
+@pytest.mark.skipif(not MEMORY_IN_USE.exists(), reason="needs Linux")
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy's own memory comes in larger pieces")
+def test_graphs_in_a_limited_address_space(run_python):
+    """Freezing, compiling, running and reading: MemoryError until there is enough, and then the right numbers."""
+    program = f"""
+import pickle, resource
+from pygrad import Graph, Value, live_nodes
+from pygrad._backends import core
+x = Value(1.0)
+node = x
+for _ in range(100_000):
+    node = node * 0.5 + 1.0
+data, before = pickle.dumps(Graph(node)), live_nodes()
+free, hard = resource.getrlimit(resource.RLIMIT_AS)
+failures = 0
+for more in range(0, 400, 4):
+    used = int(open("{MEMORY_IN_USE}").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + more * 2**20, hard))
+    try:
+        x.grad = 0.0
+        graph = Graph(node)
+        result = graph.forward()
+        graph.backward()
+        again = pickle.loads(data).forward()
+        break
+    except MemoryError:
+        failures += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (free, hard))
+    graph = None
+    assert core.check() is None and live_nodes() == before and node.data == 2.0
+print(failures > 1, result, again, x.grad == 0.5 ** 100_000, live_nodes() == before, core.check())
+"""
+    printed = run_python(program)
+    if printed.startswith("False"):
+        pytest.skip("the limit of the address space is not enforced here")
+    assert printed == "True 2.0 2.0 True True None\n"
+
+
 #: Run with each of Python's allocations failing in turn (the arena's own: tests/c/test_library.c). What makes
 #: functions, generators or tuples of those comes before: CPython 3.12 and 3.13 crash when that fails.
 STORIES = {

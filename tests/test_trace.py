@@ -32,7 +32,7 @@ def same_doors():
     before = doors()
     yield
     assert all(a is b for a, b in zip(doors(), before))
-    assert not tracing._traces and not tracing._originals and not tracing.is_tracing()
+    assert not tracing.traces and not tracing._originals and not tracing.is_tracing()
 
 
 def refused(action, pattern):

@@ -78,8 +78,11 @@ PG_INLINE PyObject *unary_operator(int op, PyObject *x, PyObject *unused)
 /* The argument of a function: a Value as it is, a number as a new leaf. */
 static PyObject *to_value(PyObject *object)
 {
+    PyObject *value;
     if (PY_IS_VALUE(object)) return Py_NewRef(object);
-    return PyObject_CallFunctionObjArgs((PyObject *)py_value_type, object, NULL);
+    value = PyObject_CallFunctionObjArgs((PyObject *)py_value_type, object, NULL);
+    if (value) py_arena->nodes[PY_NODE(value)].flags |= PG_NUMBER;
+    return value;
 }
 
 static PyObject *binary_method(int op, PyObject *self, PyObject *other)

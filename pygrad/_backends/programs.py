@@ -192,6 +192,11 @@ class FrozenGraph:
             raise ValueError("the graph is damaged: it has a node of no operation")
         ops = parts[1].translate(bytes([*codes, *bytes(256 - len(codes))]))
         operands, numbers, outputs = (_array(kind, part) for kind, part in zip("IdI", parts[2:5]))
+        return cls.of_arrays(ops, operands, numbers, outputs), parts[5]
+
+    @classmethod
+    def of_arrays(cls, ops: bytes, operands: array[int], numbers: array[float], outputs: array[int]) -> FrozenGraph:
+        """See `arrays`. ValueError for what is no graph."""
         size = ffi.new("pg_graph_size *", (len(ops), len(operands), len(numbers), len(outputs)))
         graph = ffi.new("pg_graph **")
         arrays = (ffi.from_buffer("uint32_t[]", operands), ffi.from_buffer("double[]", numbers))
@@ -200,7 +205,14 @@ class FrozenGraph:
             raise MemoryError("no memory for a graph")
         if status:
             raise ValueError(f"the graph is damaged: {text(lib.pg_status_text(status))}")
-        return cls(graph[0]), parts[5]
+        return cls(graph[0])
+
+    def bound(self, numbers: Sequence[float]) -> FrozenGraph:
+        """The graph with numbers in place of its last inputs."""
+        ops, operands, others, outputs = self.arrays()
+        kept = self.inputs - len(numbers)
+        ops = ops[:kept] + bytes([_code("number")]) * len(numbers) + ops[self.inputs :]
+        return FrozenGraph.of_arrays(ops, operands, array("d", numbers) + others, outputs)
 
 
 MAGIC, VERSION = b"pygrad graph\n", 1
@@ -331,12 +343,17 @@ def caller(program: Program, arguments: int, captured: int, nodes: Any) -> Calla
     return made  # type: ignore[no-any-return]
 
 
-def formula(name: str) -> str:
-    """The value of an operation of programs, as C in x, y and w."""
+def _code(name: str) -> int:
+    """That of an operation of programs."""
     code = 0
     while text(lib.pg_name(code)) != name:
         code += 1
-    return text(lib.pg_formula(code))
+    return code
+
+
+def formula(name: str) -> str:
+    """The value of an operation of programs, as C in x, y and w."""
+    return text(lib.pg_formula(_code(name)))
 
 
 def opmath() -> str:

@@ -12,13 +12,18 @@
 
 #include "pygrad.h"
 
-enum { HELD = 64, LIST = 8, PASSES = 3 };
+enum { HELD = 64, LIST = 8, PASSES = 3, GRAPHS = 3 };
 
 typedef struct life {
     pg_arena *arena;
     pg_node held[HELD];         /* one reference each; 0: none */
     pg_node freed[LIST];        /* of pg_pop_freed, not recycled yet */
     pg_pass *passes[PASSES];    /* that wait for their host */
+    pg_graph *graphs[GRAPHS];
+    int frozen[GRAPHS];         /* whether the graph is of the arena, and so all of it is needed */
+    pg_program *programs[GRAPHS];       /* of these graphs, with all passes and with some */
+    pg_program *others[GRAPHS];
+    int era;                    /* of the last trace */
     const uint8_t *at, *end;
     int starving;               /* allocations fail now and then */
 } life;
@@ -254,10 +259,190 @@ static void optimize(life *l, int what)
     }
 }
 
+/* -- graphs and programs ----------------------------------------------------------------------------- */
+
+static void forget_programs(life *l, int i)
+{
+    pg_program_free(l->programs[i]);
+    pg_program_free(l->others[i]);
+    l->programs[i] = l->others[i] = NULL;
+}
+
+static void put_graph(life *l, int i, pg_graph *graph, int frozen)
+{
+    forget_programs(l, i);
+    pg_graph_free(l->graphs[i]);
+    l->graphs[i] = graph;
+    l->frozen[i] = frozen;
+}
+
+static void freeze(life *l, int i)
+{
+    pg_node outputs[LIST], inputs[LIST];
+    size_t output_count = list(l, outputs), input_count = byte(l) & 1 ? list(l, inputs) : 0;
+    int b = byte(l), era = b < 128 ? 0 : b < 220 ? l->era : b < 230 ? -1 : b < 240 ? INT32_MAX : b;
+    pg_graph *graph;
+    int status = pg_freeze(l->arena, output_count, outputs, input_count, inputs, era, &graph);
+    if ((status == PG_OK) != (graph != NULL)) fail("a graph in spite of a status");
+    if (status && !*pg_status_text(status)) fail("a status has no text");
+    if (graph) put_graph(l, i, graph, 1);
+}
+
+/* What a file holds of a graph, as it is or damaged. */
+static void copy_graph(life *l, int i, int what)
+{
+    const pg_graph *from = l->graphs[byte(l) % GRAPHS];
+    uint8_t ops[400] = {0};
+    uint32_t operands[800] = {0}, outputs[20] = {0};
+    double numbers[400] = {0.0};
+    pg_graph_size size = {0, 0, 0, 0}, again;
+    pg_graph *made;
+    int status;
+    if (from) {
+        size = pg_graph_measure(from);
+        if (size.nodes > 390 || size.operands > 790 || size.numbers > 390 || size.outputs > LIST) return;
+        pg_graph_write(from, ops, operands, numbers, outputs);
+    }
+    for (int n = what & 15; n; n--) {
+        int where = byte(l), place = byte(l), value = byte(l);
+        if (where < 80) ops[(size_t)place % (size.nodes + 1)] = (uint8_t)value;
+        else if (where < 160)
+            operands[(size_t)place % (size.operands + 1)] = value < 250 ? (uint32_t)value : UINT32_MAX;
+        else if (where < 190) outputs[(size_t)place % (size.outputs + 1)] = value < 250 ? (uint32_t)value : UINT32_MAX;
+        else if (where < 210) size.nodes += (size_t)(place % 3);
+        else if (where < 230) size.operands += (size_t)(place % 3);
+        else if (where < 240) size.numbers += (size_t)(place % 2);
+        else if (where < 250) size.outputs += (size_t)(place % 2);
+        if (size.nodes > 390 || size.operands > 790 || size.numbers > 390 || size.outputs > 15) return;
+    }
+    status = pg_graph_read(&size, ops, operands, numbers, outputs, &made);
+    if ((status == PG_OK) != (made != NULL)) fail("a graph in spite of a status");
+    if (!made) {
+        /* A graph that came out of an arena goes in again, unless an exponent is one of its inputs. */
+        if (!(what & 15) && status != PG_BAD_NODE) fail("a graph is refused that was written");
+        return;
+    }
+    again = pg_graph_measure(made);
+    if (memcmp(&again, &size, sizeof size)) fail("a graph was read as one of another size");
+    if (pg_graph_inputs(made) > size.nodes || pg_graph_sources(made)) fail("a graph that was read has wrong inputs");
+    put_graph(l, i, made, 0);
+}
+
+static void compile(life *l, int i, int what)
+{
+    uint32_t wanted[LIST], inputs;
+    size_t count = (size_t)byte(l) % LIST;
+    int fits = 1, passes = byte(l) < 250 ? byte(l) : INT32_MIN;
+    if (!l->graphs[i]) return;
+    inputs = pg_graph_inputs(l->graphs[i]);
+    for (size_t k = 0; k < count; k++) {
+        wanted[k] = (uint32_t)byte(l);
+        if (what < 250) wanted[k] = inputs ? wanted[k] % inputs : 0;
+        fits &= wanted[k] < inputs;
+    }
+    forget_programs(l, i);
+    l->programs[i] = pg_compile(l->graphs[i], count, wanted, PG_ALL_PASSES);
+    l->others[i] = pg_compile(l->graphs[i], count, wanted, passes);
+    if (!fits && (l->programs[i] || l->others[i])) fail("a program for an input that there is not");
+    if (fits && !l->starving && !(l->programs[i] && l->others[i])) fail("no program");
+}
+
+static void list_program(const pg_program *p, uint32_t inputs)
+{
+    uint32_t count = pg_program_instructions(p), numbers, below;
+    pg_listing *lines = calloc(count + 1, sizeof *lines);
+    const double *all = pg_program_numbers(p, &numbers);
+    if (!lines) fail("no memory");
+    if (count && pg_program_list(p, count - 1, lines) != PG_BAD_COUNT) fail("a listing without the room for it");
+    if (pg_program_list(p, count, lines) != PG_OK) fail("no listing");
+    for (uint32_t k = 0; all && k < numbers; k++)
+        if (!memcmp(&all[k], "nothing", sizeof *all)) fail("such a number was never given");
+    for (uint32_t k = 0; k < count; k++) {
+        below = numbers + inputs + k;
+        if (lines[k].result != below || !*pg_name(lines[k].op) || !*pg_formula(lines[k].op)) fail("a line is no line");
+        for (int j = 0; j < lines[k].arity; j++)
+            if (lines[k].operands[j] >= below) fail("a register is read before it is written");
+    }
+    for (uint32_t k = 0; k < pg_program_outputs(p) + 2; k++)
+        if (pg_program_output(p, k) >= numbers + inputs + count + 1) fail("an output is no register");
+    free(lines);
+}
+
+static void run_programs(life *l, int i)
+{
+    pg_program *programs[] = {l->programs[i], l->others[i]};
+    double *inputs, *outputs[2] = {NULL, NULL};
+    int status[2] = {PG_OK, PG_OK}, error;
+    uint32_t count, results = 0, values, node;
+    if (!l->graphs[i]) return;
+    count = pg_graph_inputs(l->graphs[i]);
+    values = (uint32_t)pg_graph_measure(l->graphs[i]).outputs;
+    if (!(inputs = calloc(count + 1, sizeof *inputs))) fail("no memory");
+    for (uint32_t k = 0; k < count; k++) inputs[k] = number(l);
+    for (int n = 0; n < 2; n++) {
+        if (!programs[n]) continue;
+        list_program(programs[n], count);
+        results = pg_program_outputs(programs[n]);
+        if (!(outputs[n] = calloc(results + 1, sizeof **outputs))) fail("no memory");
+        status[n] = pg_run(programs[n], inputs, outputs[n]);
+        if (status[n] == PG_NO_MEMORY && l->starving) continue;
+        error = pg_graph_error(l->graphs[i], inputs, &node);
+        if (error == PG_NO_MEMORY && l->starving) continue;
+        if (status[n] != PG_OK && status[n] != PG_FAILED) fail("a run has another status");
+        if (l->frozen[i] && (status[n] == PG_FAILED) != (error != PG_OK)) fail("a run fails where no node does");
+        if (status[n] == PG_FAILED && error == PG_OK) fail("a run fails without an error");
+    }
+    for (uint32_t k = 0; outputs[0] && outputs[1] && !status[0] && !status[1] && k < values; k++)
+        if (memcmp(&outputs[0][k], &outputs[1][k], sizeof(double)) && !(isnan(outputs[0][k]) && isnan(outputs[1][k])))
+            fail("two programs of a graph have different values");
+    free(inputs);
+    free(outputs[0]);
+    free(outputs[1]);
+}
+
+static void trace(life *l, int what)
+{
+    pg_arena *a = l->arena;
+    pg_node nodes[LIST];
+    double data[LIST] = {0.0};
+    size_t count;
+    int depends, codes[] = {-1, what, INT32_MAX, INT32_MIN};
+    switch (what % 8) {
+    case 0:
+        if ((l->era = pg_begin_trace(a)) < 0 || l->era > 255) fail("an era is out of range");
+        return;
+    case 1: pg_end_trace(a); return;
+    case 2:
+        depends = pg_depends(a, node(l), what < 100 ? l->era : what < 200 ? what : -what);
+        if (depends > 1) fail("neither yes nor no");
+        return;
+    case 3:
+        count = list(l, nodes);
+        pg_gather(a, count, nodes, data);
+        return;
+    case 4:
+        count = list(l, nodes);
+        for (size_t k = 0; k < count; k++) data[k] = number(l);
+        pg_scatter(a, count, nodes, data);
+        return;
+    case 5:
+        for (int k = 0; k < 4; k++)
+            if (*pg_formula(codes[k]) && !*pg_name(codes[k])) fail("a formula without a name");
+        return;
+    case 6: pg_mark_number(a, node(l)); return;
+    default: put_graph(l, byte(l) % GRAPHS, NULL, 0);
+    }
+}
+
 static void one_step(life *l)
 {
     int which = byte(l), what = byte(l);
-    if (which < 130) record(l, what);
+    if (which < 100) record(l, what);
+    else if (which < 106) freeze(l, what % GRAPHS);
+    else if (which < 110) copy_graph(l, what % GRAPHS, what / GRAPHS);
+    else if (which < 116) compile(l, byte(l) % GRAPHS, what);
+    else if (which < 123) run_programs(l, what % GRAPHS);
+    else if (which < 130) trace(l, what);
     else if (which < 155) let_go(l, what);
     else if (which < 180) run_pass(l, what);
     else if (which < 200) change(l, what);
@@ -269,7 +454,10 @@ static void one_step(life *l)
         pg_nonzero_grads(l->arena, node(l), 4, nodes);
     }
     else if (which < 239) pg_zero_graph(l->arena, node(l));
-    else if (which < 246) pg_grow(l->arena, what < 128 ? 0 : what < 250 ? (uint64_t)what * 3 : UINT64_MAX - (what & 1));
+    else if (which < 246) {
+        const int twice = what < 128 && pg_capacity(l->arena) < 100000;
+        pg_grow(l->arena, twice ? 0 : what < 250 ? (uint64_t)what * 3 : UINT64_MAX - (what & 1));
+    }
     else if (which < 250) pg_set_quota(l->arena, what < 250 ? (uint64_t)what : UINT64_MAX);
     else if (which < 254) l->starving = what & 1;
     else if (pg_op(what) && !*pg_op(what)->name) fail("an operation has no name");
@@ -301,6 +489,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < PASSES; i++)
         if (l.passes[i]) pg_abandon(l.passes[i]);
     for (int i = 0; i < HELD; i++) drop(&l, i);
+    for (int i = 0; i < GRAPHS; i++) put_graph(&l, i, NULL, 0);
     for (int i = 0; i < LIST; i++)
         if (l.freed[i] && pg_recycle(l.arena, l.freed[i]) != PG_OK) fail("a freed slot is not taken back");
     while ((freed = pg_pop_freed(l.arena))) pg_recycle(l.arena, freed);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "derive.h"
 
 #define CHECK(condition) \
     do { \
@@ -39,7 +40,7 @@ static int code(const char *name)
 {
     for (int op = 0; pg_op(op); op++)
         if (!strcmp(pg_op(op)->name, name)) return op;
-    CHECK(!"no such operation");
+    CHECK(0 && "no such operation");
     return 0;
 }
 
@@ -269,7 +270,7 @@ static void test_what_is_refused(void)
 
 static void test_statuses(void)
 {
-    for (int status = PG_FULL; status >= PG_HAS_RESULTS; status--)
+    for (int status = PG_FULL; status >= PG_FAILED; status--)
         CHECK(*pg_status_text(status) && strstr(pg_status_exception(status), "Error"));
     CHECK(!*pg_status_text(PG_OK) && !*pg_status_text(-1000) && *pg_status_exception(-1000));
 }
@@ -566,6 +567,296 @@ static void test_starvation(void)
     }
 }
 
+/* -- graphs and programs ---------------------------------------------------------------------------- */
+
+static pg_graph *frozen(pg_arena *a, pg_node output, size_t inputs, const pg_node *input)
+{
+    pg_graph *graph;
+    CHECK(pg_freeze(a, 1, &output, inputs, input, 0, &graph) == PG_OK && graph);
+    return graph;
+}
+
+static void test_a_graph_and_its_programs(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 3.0)), y = made(pg_leaf(a, 2.0)), unused = made(pg_leaf(a, 1.0));
+    pg_node product = made(pg_binary(a, code("mul"), x, y)), pair[2] = {product, x};
+    pg_node sum = made(pg_nary(a, code("sum"), 2, pair)), root = made(pg_binary_right(a, code("div"), sum, 4.0));
+    pg_node input[2] = {unused, y};
+    pg_graph *graph = frozen(a, root, 2, input), *inner = frozen(a, root, 1, &product);
+    uint32_t wanted[3] = {0, 1, 2}, bad = 3, node, numbers;
+    double at[3] = {100.0, 5.0, 7.0}, out[4];
+    CHECK(pg_graph_inputs(graph) == 3);                     /* those given, then the others */
+    CHECK(pg_graph_sources(graph)[0] == unused && pg_graph_sources(graph)[1] == y && pg_graph_sources(graph)[2] == x);
+    CHECK(pg_graph_inputs(inner) == 2 && pg_graph_sources(inner)[1] == x);
+    pg_arena_free(a);                                       /* a graph does without it */
+    for (int passes = 0; passes <= PG_ALL_PASSES; passes++) {
+        pg_program *p = pg_compile(graph, 3, wanted, passes), *only = pg_compile(graph, 0, NULL, passes);
+        pg_listing lines[50];
+        const uint32_t count = pg_program_instructions(p);
+        CHECK(pg_program_outputs(p) == 4 && pg_program_outputs(only) == 1);
+        for (int i = 0; i < 2; i++) {                       /* twice: a run leaves its registers to the next */
+            CHECK(pg_run(p, at, out) == PG_OK);
+            CHECK(out[0] == 10.5 && out[1] == 0.0 && out[2] == 1.75 && out[3] == 1.5);
+            CHECK(pg_run(only, at, out) == PG_OK && out[0] == 10.5);
+        }
+        CHECK(count < 50 && pg_program_list(p, count - 1, lines) == PG_BAD_COUNT);
+        CHECK(pg_program_list(p, count, lines) == PG_OK);
+        CHECK(pg_program_numbers(p, &numbers) && numbers > 0 && lines[0].result == numbers + 3);
+        CHECK(pg_program_output(p, 0) >= numbers + 3 && pg_program_output(p, 4) == 0);
+        pg_program_free(p), pg_program_free(only);
+    }
+    CHECK(!pg_compile(graph, 1, &bad, 0) && !pg_compile(graph, 1, (uint32_t[]){UINT32_MAX}, PG_ALL_PASSES));
+    CHECK(pg_graph_error(graph, at, &node) == PG_OK);
+    pg_program_free(NULL), pg_graph_free(NULL);
+    pg_graph_free(graph), pg_graph_free(inner);
+}
+
+static void test_what_has_no_graph(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 3.0)), custom = made(pg_custom(a, 1.0, 1, &x, &(double){2.0}, "f")), mean, outputs[2];
+    pg_node root = made(pg_binary(a, code("mul"), custom, x)), bad[] = {0, 1000000, UINT32_MAX};
+    pg_graph *graph = (pg_graph *)&a;
+    CHECK(pg_freeze(a, 1, &root, 0, NULL, 0, &graph) == PG_NO_FORMULA && !graph);
+    pg_graph_free(frozen(a, root, 1, &custom));             /* as an input it needs none */
+    mean = made(pg_restore(a, code("mean"), 1.0, 0.0, 0, NULL, 0.0, 0, NULL, NULL));
+    CHECK(pg_freeze(a, 1, &mean, 0, NULL, 0, &graph) == PG_EMPTY && !graph);
+    for (int i = 0; i < 3; i++) {
+        outputs[0] = x, outputs[1] = bad[i];
+        CHECK(pg_freeze(a, 2, outputs, 0, NULL, 0, &graph) == PG_BAD_NODE && !graph);
+        CHECK(pg_freeze(a, 1, &x, 2, outputs, 0, &graph) == PG_BAD_NODE && !graph);
+        CHECK(pg_depends(a, bad[i], 1) == PG_BAD_NODE && pg_mark_number(a, bad[i]) == PG_BAD_NODE);
+        CHECK(pg_gather(a, 2, outputs, (double[2]){0}) == PG_BAD_NODE);
+        CHECK(pg_scatter(a, 2, outputs, (double[2]){1.0, 1.0}) == PG_BAD_NODE && pg_grad(a, x) == 0.0);
+    }
+    CHECK(pg_mark_number(a, root) == PG_BAD_OP && sound(a));
+    pg_arena_free(a);
+}
+
+static void test_numbers_are_no_inputs(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 3.0)), number = made(pg_leaf(a, 2.0)),
+            root = made(pg_binary(a, code("mul"), x, number));
+    pg_graph *graph = frozen(a, root, 0, NULL);
+    CHECK(pg_graph_inputs(graph) == 2);
+    pg_graph_free(graph);
+    CHECK(pg_mark_number(a, number) == PG_OK);
+    graph = frozen(a, root, 0, NULL);
+    CHECK(pg_graph_inputs(graph) == 1 && pg_graph_measure(graph).numbers == 1);
+    pg_graph_free(graph);
+    graph = frozen(a, root, 1, &number);                    /* but where it is given */
+    CHECK(pg_graph_inputs(graph) == 2);
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
+static void test_the_errors_of_a_run(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0)), log = made(pg_unary(a, code("log"), x)), list[3], where;
+    pg_node one = made(pg_leaf(a, 1.0)), root;
+    pg_graph *graph;
+    pg_program *p;
+    double out[2], nan = NAN, minus = -1.0, two = 2.0;
+    uint32_t node = 7;
+    pg_mark_number(a, one);
+    list[0] = one, list[1] = x, list[2] = log;
+    where = made(pg_nary(a, code("where"), 3, list));       /* never chooses the logarithm */
+    root = made(pg_binary_left(a, code("div"), 1.0, where));
+    graph = frozen(a, root, 0, NULL);
+    for (int passes = 0; passes <= PG_ALL_PASSES; passes++) {
+        p = pg_compile(graph, 1, (uint32_t[]){0}, passes);
+        CHECK(pg_run(p, &minus, out) == PG_FAILED && pg_graph_error(graph, &minus, &node) == PG_DOMAIN && node == 1);
+        CHECK(pg_run(p, &two, out) == PG_OK && out[0] == 0.5 && out[1] == -0.25);
+        CHECK(pg_run(p, &nan, out) == PG_OK && isnan(out[0]) && pg_graph_error(graph, &nan, &node) == PG_OK);
+        pg_program_free(p);
+    }
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
+/* Depths about the sizes of tables: each place that a program has is its own. */
+static void test_programs_of_any_depth(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    const int lengths[] = {0, 1, 2, 63, 64, 511, 512, 513, 1022, 1023, 1024, 1025, 1026, 3000};
+    CHECK(pg_grow(a, 20000) == PG_OK);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        pg_node x = made(pg_leaf(a, 1.0)), node = x;
+        pg_graph *graph;
+        for (int k = 0; k < lengths[i]; k++) node = made(pg_unary(a, code("sin"), node));
+        graph = frozen(a, node, 1, &x);
+        for (int passes = 0; passes <= PG_ALL_PASSES; passes += 5) {
+            pg_program *p = pg_compile(graph, 1, (uint32_t[]){0}, passes);
+            double in = 1.0, out[2];
+            CHECK(pg_run(p, &in, out) == PG_OK && out[0] == pg_data(a, node));
+            pg_program_free(p);
+        }
+        pg_graph_free(graph);
+    }
+    pg_arena_free(a);
+}
+
+static void test_traces(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node before = made(pg_leaf(a, 2.0)), inside, number, kept, root;
+    pg_graph *graph;
+    for (int round = 0; round < 600; round++) {             /* twice through all eras */
+        int era = pg_begin_trace(a), inner;
+        CHECK(era == round % 255 + 1);
+        inside = made(pg_leaf(a, 4.0));
+        number = made(pg_binary_right(a, code("mul"), inside, 3.0));
+        root = made(pg_binary(a, code("mul"), number, before));
+        CHECK(pg_depends(a, before, era) == 1 && pg_depends(a, root, era) == 1);
+        CHECK(pg_depends(a, inside, era) == 0 && pg_depends(a, number, era) == 0);
+        CHECK(pg_freeze(a, 1, &root, 0, NULL, era, &graph) == PG_OK);
+        CHECK(pg_graph_inputs(graph) == 2);                 /* `inside` too, as it is held here */
+        pg_graph_free(graph);
+        drop(a, inside);
+        CHECK(pg_freeze(a, 1, &root, 0, NULL, era, &graph) == PG_OK);
+        CHECK(pg_graph_inputs(graph) == 1 && pg_graph_sources(graph)[0] == before);
+        pg_graph_free(graph);
+        if (era < 255) {                                    /* another begins within: what it finds is older */
+            inner = pg_begin_trace(a);
+            CHECK(inner == era + 1 && pg_depends(a, number, inner) == 1);
+            kept = made(pg_leaf(a, 1.0));
+            CHECK(pg_depends(a, kept, inner) == 0 && pg_depends(a, kept, era) == 0);
+            drop(a, kept);
+            pg_end_trace(a);
+            round++;
+        }
+        pg_end_trace(a);
+        drop(a, number), drop(a, root);
+        CHECK(pg_live_nodes(a) == 1 && sound(a));
+    }
+    while (pg_begin_trace(a) != 255) pg_end_trace(a);
+    CHECK(pg_begin_trace(a) == 0 && pg_begin_trace(a) == 0);    /* while one waits for its end there is no era left */
+    pg_end_trace(a);
+    pg_end_trace(a), pg_end_trace(a);                       /* more than there were */
+    CHECK(pg_begin_trace(a) == 1 && pg_depends(a, before, 1) == 1 && pg_depends(a, before, 0) == 0);
+    pg_end_trace(a);
+    pg_arena_free(a);
+}
+
+/* The derivatives of the table's partials, and so of the helpers in them, against differences of these. */
+static void test_second_derivatives(void)
+{
+    const double at[3] = {0.7, 1.3, 0.4}, h = 1e-6, exponents[] = {2.5, 2.0, 3.0, 1.0, 0.0, 0.5, -1.0};
+    const uint32_t wanted[3] = {0, 1, 2};
+    for (int op = 0; pg_op(op); op++) {
+        const int kind = pg_op(op)->kind;
+        for (int e = 0; e < (kind == PG_SCALAR ? 7 : 1); e++) {
+            pg_arena *a;
+            pg_node x[3], out;
+            pg_graph *graph, *once, *twice;
+            pg_program *first, *second;
+            double values[16], side[2][16];
+            if (kind == PG_LEAF || kind == PG_CUSTOM) continue;
+            a = pg_arena_new(0, NULL, NULL, 0);
+            for (int j = 0; j < 3; j++) x[j] = made(pg_leaf(a, kind == PG_INDEXED && j == 2 ? 1.0 : at[j]));
+            out = made(kind == PG_UNARY    ? pg_unary(a, op, x[0])
+                       : kind == PG_SCALAR ? pg_scalar(a, op, x[0], exponents[e], 0)
+                       : kind == PG_BINARY ? pg_binary(a, op, x[0], x[1])
+                                           : pg_nary(a, op, kind == PG_PAIRED ? 2 : 3, x));
+            graph = frozen(a, made(pg_binary(a, code("mul"), out, out)), 3, x);
+            CHECK((once = pgi_derive(graph, 3, wanted)) && (twice = pgi_derive(once, 3, wanted)));
+            first = pg_compile(once, 0, NULL, PG_ALL_PASSES), second = pg_compile(twice, 0, NULL, PG_ALL_PASSES);
+            CHECK(first && second && pg_program_outputs(first) == 4 && pg_program_outputs(second) == 16);
+            CHECK(pg_run(second, (double[3]){at[0], at[1], kind == PG_INDEXED ? 1.0 : at[2]}, values) == PG_OK);
+            for (int j = 0; j < (kind == PG_INDEXED ? 2 : 3); j++) {
+                for (int s = 0; s < 2; s++) {
+                    double moved[3] = {at[0], at[1], kind == PG_INDEXED ? 1.0 : at[2]};
+                    moved[j] += s ? h : -h;
+                    CHECK(pg_run(first, moved, side[s]) == PG_OK);
+                }
+                for (int k = 0; k < 4; k++) {
+                    const double slope = (side[1][k] - side[0][k]) / (2 * h), ours = values[4 + 3 * k + j];
+                    if (!(fabs(ours - slope) < 1e-6 * (1.0 + fabs(slope))))
+                        fprintf(stderr, "%s: %d in %d: %g, not %g\n", pg_op(op)->name, k, j, ours, slope);
+                    CHECK(fabs(ours - slope) < 1e-6 * (1.0 + fabs(slope)));
+                }
+            }
+            pg_program_free(first), pg_program_free(second);
+            pg_graph_free(graph), pg_graph_free(once), pg_graph_free(twice);
+            pg_arena_free(a);
+        }
+    }
+}
+
+/* A node of each operation, their sum the root. */
+static pg_node every_operation(pg_arena *a, pg_node *x)
+{
+    pg_node all[100];
+    size_t count = 0;
+    for (int j = 0; j < 3; j++) x[j] = made(pg_leaf(a, j < 2 ? 0.5 + 0.25 * j : 1.0));
+    for (int op = 0; pg_op(op); op++) {
+        const int kind = pg_op(op)->kind;
+        if (kind == PG_UNARY) all[count++] = made(pg_unary(a, op, x[0]));
+        else if (kind == PG_BINARY) all[count++] = made(pg_binary(a, op, x[0], x[1]));
+        else if (kind == PG_SCALAR) all[count++] = made(pg_scalar(a, op, x[1], 2.5, 0));
+        else if (kind != PG_LEAF && kind != PG_CUSTOM)
+            all[count++] = made(pg_nary(a, op, kind == PG_PAIRED ? 2 : 3, x));
+        CHECK(count < 100);
+    }
+    return made(pg_nary(a, code("sum"), count, all));
+}
+
+/* All that can be done with a graph, in which any allocation may fail: whether it was done. */
+static int compute(supply *s, long budget)
+{
+    pg_arena *a = pg_arena_new(0, supplied, s, 0);
+    pg_node x[3], root;
+    pg_graph *graph = NULL, *again = NULL;
+    pg_program *p = NULL;
+    uint8_t ops[200];
+    uint32_t operands[300], outputs[1], node;
+    double numbers[10], in[3] = {0.5, 0.75, 1.0}, out[4];
+    int whole = 1;
+    CHECK(pg_grow(a, 1000) == PG_OK);
+    root = every_operation(a, x);
+    s->budget = budget;
+    whole &= came_through(pg_depends(a, root, 1));
+    whole &= came_through(pg_freeze(a, 1, &root, 3, x, 0, &graph));
+    if (graph) {
+        const pg_graph_size size = pg_graph_measure(graph);
+        CHECK(size.nodes < 200 && size.operands < 300 && size.numbers < 10);
+        pg_graph_write(graph, ops, operands, numbers, outputs);
+        whole &=
+            came_through(pgi_graph_read(&(pg_memory){supplied, s}, &size, ops, operands, numbers, outputs, &again));
+        CHECK(!again == !whole);
+    }
+    for (int passes = 0; again && passes <= PG_ALL_PASSES; passes += PG_ALL_PASSES) {
+        p = pg_compile(again, 3, (uint32_t[]){0, 1, 2}, passes);
+        if (p) whole &= came_through(pg_run(p, in, out));
+        else whole = 0;
+        if (p && whole) {
+            CHECK(out[0] == pg_data(a, root));
+            CHECK(pg_run(p, in, out) == PG_OK);             /* the second one needs no memory */
+        }
+        whole &= came_through(pg_graph_error(again, in, &node));
+        pg_program_free(p);
+    }
+    s->budget = -1;
+    pg_graph_free(graph), pg_graph_free(again);
+    CHECK(sound(a) && run(a, root));
+    pg_arena_free(a);
+    return whole && again;
+}
+
+static void test_starving_graphs(void)
+{
+    int done = 0;
+    for (long budget = 0; !done; budget++) {
+        supply s = {0, -1};
+        done = compute(&s, budget);
+        CHECK(s.blocks == 0);
+        CHECK(budget < 1000);
+    }
+}
+
 int main(void)
 {
     test_values_and_gradients();
@@ -587,6 +878,14 @@ int main(void)
     test_derivatives();
     test_random_lives();
     test_starvation();
+    test_a_graph_and_its_programs();
+    test_what_has_no_graph();
+    test_numbers_are_no_inputs();
+    test_the_errors_of_a_run();
+    test_programs_of_any_depth();
+    test_traces();
+    test_second_derivatives();
+    test_starving_graphs();
     puts("all passed");
     return 0;
 }

@@ -126,7 +126,11 @@ def _unary(op: Op) -> Callable[..., Any]:
 
 
 def _value(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(x)
+    if isinstance(x, Value):
+        return x
+    value = Value(x)
+    lib.pg_mark_number(arena, value._node)
+    return value
 
 
 def _values(items: Iterable[Any]) -> list[Value]:
@@ -134,7 +138,7 @@ def _values(items: Iterable[Any]) -> list[Value]:
         items = iter(items)
     except TypeError:
         raise TypeError("expected a list of Values or numbers") from None
-    return [item if isinstance(item, Value) else Value(item) for item in items]
+    return [_value(item) for item in items]
 
 
 def _record_nary(op: Op, operands: list[Value]) -> Value:

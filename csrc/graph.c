@@ -131,7 +131,7 @@ typedef struct reader {
 static int read_node(pg_graph *graph, reader *from, int op)
 {
     const pg_id id = (pg_id)graph->nodes.count;
-    const int is_list = pgi_takes_list(op), arity = pgi_arity(op);
+    const int is_list = op < PG_OP_ALL && pgi_takes_list(op), arity = op < PG_OP_ALL ? pgi_arity(op) : 0;
     pg_instruction *r = pgi_extend(&graph->memory, &graph->nodes, 1, sizeof *r);
     pg_id *list, count = (pg_id)arity;
     if (!r) return PG_NO_MEMORY;

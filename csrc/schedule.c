@@ -267,33 +267,58 @@ static int schedule(pg_emitter *e, const pg_vector *outputs, pg_program *p)
 
 /* -- the whole ------------------------------------------------------------------------------------ */
 
-static int compile(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, pg_program *p)
+/* Emits a graph's values and derivatives, and collects their instructions. */
+static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, pg_vector *outputs)
 {
     const pg_memory *m = &graph->memory;
     pg_id *at = take(m, graph->nodes.count, sizeof *at);
-    pg_vector outputs = {NULL, 0, 0};
     int done = at && pgi_emit_graph(e, graph, at);
     for (size_t k = 0; done && k < graph->outputs.count; k++)
-        done = pgi_append(m, &outputs, at[PG_IDS(graph->outputs)[k]]);
-    done = done && (!count || pgi_derive(e, graph, at, count, wanted, &outputs)) && schedule(e, &outputs, p);
+        done = pgi_append(m, outputs, at[PG_IDS(graph->outputs)[k]]);
+    done = done && (!count || pgi_derive(e, graph, at, count, wanted, outputs));
     give(m, at);
-    pgi_forget(m, &outputs);
     return done;
+}
+
+static int are_inputs(const pg_graph *graph, size_t count, const uint32_t *wanted)
+{
+    for (size_t k = 0; k < count; k++)
+        if (wanted[k] >= graph->inputs) return 0;
+    return 1;
 }
 
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
 {
     const pg_memory *m = &graph->memory;
-    pg_program *p;
+    pg_program *p = are_inputs(graph, count, wanted) ? m->resize(m->context, NULL, sizeof *p) : NULL;
+    pg_vector outputs = {NULL, 0, 0};
     pg_emitter e;
-    for (size_t k = 0; k < count; k++)
-        if (wanted[k] >= graph->inputs) return NULL;
-    if (!(p = m->resize(m->context, NULL, sizeof *p))) return NULL;
+    if (!p) return NULL;
     *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count};
-    if (!pgi_emitter_begin(&e, graph, passes) || !compile(&e, graph, count, wanted, p)) {
+    if (!pgi_emitter_begin(&e, graph, passes) || !emit_all(&e, graph, count, wanted, &outputs) ||
+        !schedule(&e, &outputs, p)) {
         pg_program_free(p);
         p = NULL;
     }
     pgi_emitter_end(&e);
+    pgi_forget(m, &outputs);
     return p;
+}
+
+pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted)
+{
+    pg_graph *derived = are_inputs(graph, count, wanted) ? pgi_graph_new(&graph->memory) : NULL;
+    pg_emitter e;
+    if (!derived) return NULL;
+    derived->inputs = graph->inputs;
+    if (pgi_emitter_begin(&e, graph, PG_ALL_PASSES) && emit_all(&e, graph, count, wanted, &derived->outputs)) {
+        derived->nodes = e.code;            /* instructions are nodes of a graph */
+        e.code = (pg_vector){NULL, 0, 0};
+    }
+    else {
+        pg_graph_free(derived);
+        derived = NULL;
+    }
+    pgi_emitter_end(&e);
+    return derived;
 }

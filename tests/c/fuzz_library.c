@@ -400,6 +400,37 @@ static void run_programs(life *l, int i)
     free(outputs[1]);
 }
 
+/* A program as a function of nodes and numbers. */
+static void call_program(life *l, int i)
+{
+    const uint32_t inputs = l->graphs[i] ? pg_graph_inputs(l->graphs[i]) : 0, captured = (uint32_t)byte(l) % LIST;
+    pg_node nodes[LIST], *arguments = calloc(inputs + LIST, sizeof *arguments);
+    double *numbers = calloc(inputs + LIST, sizeof *numbers);
+    pg_function f = {l->programs[i], inputs - captured, captured, nodes};
+    if (!arguments || !numbers) fail("no memory");
+    for (uint32_t k = 0; k < captured; k++) nodes[k] = node(l);
+    for (uint32_t k = 0; k < inputs + LIST; k++) {
+        arguments[k] = byte(l) % 2 ? node(l) : 0;
+        numbers[k] = number(l);
+    }
+    if (f.program && captured <= inputs) keep(l, pg_live_nodes(l->arena), pg_call(l->arena, &f, numbers, arguments));
+    f.arguments++;
+    if (f.program && captured <= inputs && pg_call(l->arena, &f, numbers, arguments) != PG_BAD_COUNT)
+        fail("a call with too many arguments");
+    free(arguments);
+    free(numbers);
+}
+
+static void derive(life *l, int i)
+{
+    const uint32_t wanted = (uint32_t)byte(l);
+    pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted) : NULL;
+    if (derived && wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
+    if (derived && pg_graph_measure(derived).outputs != 2 * pg_graph_measure(l->graphs[i]).outputs)
+        fail("a derivative has other outputs");
+    pg_graph_free(derived);
+}
+
 static void trace(life *l, int what)
 {
     pg_arena *a = l->arena;
@@ -441,7 +472,8 @@ static void one_step(life *l)
     else if (which < 106) freeze(l, what % GRAPHS);
     else if (which < 110) copy_graph(l, what % GRAPHS, what / GRAPHS);
     else if (which < 116) compile(l, byte(l) % GRAPHS, what);
-    else if (which < 123) run_programs(l, what % GRAPHS);
+    else if (which < 120) run_programs(l, what % GRAPHS);
+    else if (which < 123) what % 4 ? call_program(l, byte(l) % GRAPHS) : derive(l, byte(l) % GRAPHS);
     else if (which < 130) trace(l, what);
     else if (which < 155) let_go(l, what);
     else if (which < 180) run_pass(l, what);

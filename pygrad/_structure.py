@@ -27,7 +27,11 @@ def key(x: Any, leaves: list[Any]) -> Any:
     if isinstance(x, (list, tuple)):
         return (kind, *[key(item, leaves) for item in x])
     if isinstance(x, dict):
-        return (kind, tuple([*map(_exact, x)]), *[key(item, leaves) for item in x.values()])
+        return (
+            kind,
+            tuple([name if type(name) is str else _exact(name) for name in x]),
+            *[key(item, leaves) for item in x.values()],
+        )
     if hasattr(x, "__array_interface__") and x.shape != ():
         return (kind, x.shape, tuple([_single_key(item, leaves) for item in x.reshape(-1).tolist()]))
     return _single_key(x, leaves)
@@ -35,6 +39,9 @@ def key(x: Any, leaves: list[Any]) -> Any:
 
 def _single_key(x: Any, leaves: list[Any]) -> Any:
     """The same of what is not taken apart."""
+    if type(x) is float:
+        leaves.append(x)
+        return float
     leaf = _leaf(x)
     if leaf is NotImplemented:
         return fixed_key(x.item() if hasattr(x, "__array_interface__") else x)

@@ -50,29 +50,26 @@ class Record:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone, or one of the objects."""
         arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
+        self.arguments, self.is_stale = len(leaves), False
         with tracing.tracing() as era:
             self.template = _structure.Template(function(iter(arguments)))
-            core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
-            self.graph = frozen(self.template.outputs, arguments, era)
-            self.arguments = len(leaves)
-            captured = [core.object_of(node) for node in self.graph.sources()[self.arguments :]]
-            self.captured = len(captured)
-            self._nodes = programs.hold_nodes(captured)
-            found = [(weakref.ref(value), programs.depends(value, era)) for value in captured]
-        self.outputs, self.template.outputs = len(self.template.outputs), []
-        del captured, arguments
-        if not all(is_older for _, is_older in found):
-            gc.collect()  # what the function made and did not keep may be in a cycle, with a function that calls itself
+            outputs = self.template.outputs
+            captured = self._freeze(outputs, arguments, era)
+            older = {value for value in captured if programs.depends(value, era)}
+            if not older.union(outputs).issuperset(captured):
+                del captured, self._nodes
+                gc.collect()  # a function that calls itself is garbage, with the numbers that it saw as Values
+                captured = self._freeze(outputs, arguments, era)
+        self.captured = len(captured)
         me = weakref.ref(self)
-        #: When one of these goes the function would find another in its place.
-        self._watched = [weakref.ref(thing, lambda _: forget(me())) for thing in objects]
-        self.is_stale = False
-        for reference, is_older in found:
-            value = reference()
-            if value is not None:
-                self._watched.append(weakref.ref(value, lambda _: forget(me())))
-            elif is_older:
-                self.is_stale = True  # and it has done so already; what is made anew each time has the same number
+        #: When one of these goes the function would find another in its place. Not so a constant that it returns.
+        returned = [weakref.ref(value) for value in set(outputs).intersection(captured) - older]
+        lasting = [*objects, *(older.union(captured) - set(outputs)), *older.intersection(outputs)]
+        self._watched = [weakref.ref(thing, lambda _: forget(me())) for thing in lasting]
+        self.outputs, self.template.outputs = len(outputs), []
+        del captured, older, outputs, lasting, arguments
+        for value in filter(None, (reference() for reference in returned)):
+            self._watched.append(weakref.ref(value, lambda _: forget(me())))
         self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
         self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self._wanted)
@@ -81,6 +78,14 @@ class Record:
         self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
         if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
+
+    def _freeze(self, outputs: list[Value], arguments: list[Value], era: int) -> list[Value]:
+        """Make the graph. Returns the Values in it that the function found elsewhere, or made and kept."""
+        core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
+        self.graph = frozen(outputs, arguments, era)
+        captured = [core.object_of(node) for node in self.graph.sources()[len(arguments) :]]
+        self._nodes = programs.hold_nodes(captured)
+        return captured
 
     def _used(self) -> list[list[int] | None]:
         """For each output the wanted inputs that it depends on: None for all."""
@@ -239,6 +244,8 @@ class Compiled:
 
         def forget(record: Record) -> None:
             owner = me()
+            if record is not None:
+                record.is_stale = True  # before it is looked for: it may not be there yet
             if owner is not None and record is not None and owner._records.get(key) is record:
                 owner._records.pop(key, None)
                 owner._by_types.clear()

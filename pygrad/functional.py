@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import update_wrapper
 from itertools import accumulate, chain, repeat
+from types import MethodType
 from typing import Any, Callable
 
 from pygrad._backends import core
@@ -50,8 +51,12 @@ class _Transform:
             if not -len(args) <= place < len(args):
                 raise TypeError(f"there is no argument {place} to differentiate in: {len(args)} were given")
         places = tuple([place % len(args) for place in places])
-        if isinstance(self.f, Compiled) and not is_tracing():
-            return self._of_program(*_run(self.f, args, kwargs, places))
+        if not is_tracing():
+            if isinstance(self.f, Compiled):
+                return self._of_program(*_run(self.f, args, kwargs, places))
+            if isinstance(self.f, MethodType) and isinstance(self.f.__func__, Compiled):
+                places = tuple([place + 1 for place in places])
+                return self._of_program(*_run(self.f.__func__, (self.f.__self__, *args), kwargs, places))
         lifted = list(args)
         for place in places:
             lifted[place] = map_leaves(lambda number: Value(required_number(number, "an argument")), args[place])

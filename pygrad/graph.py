@@ -176,8 +176,9 @@ class Graph:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph, and the numbers that its inputs hold, to a file that `load` reads."""
+        data = self._bytes()  # before the file that is there is touched
         with open(path, "wb") as file:
-            file.write(self._bytes())
+            file.write(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Graph:

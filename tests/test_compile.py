@@ -1129,6 +1129,52 @@ def test_threads_that_record_at_once(no_leak):
     assert not pygrad.tracing.traces and not pygrad.tracing._originals
 
 
+class Scaled:
+    def __init__(self, k):
+        self.k, self.w = k, Value(float(k))
+
+    @pygrad.compile
+    def __call__(self, x):
+        return self.w * x
+
+    @pygrad.compile
+    def total(self, xs):
+        return pygrad.sum(xs) * self.w
+
+
+@NEEDS_THREADS
+def test_models_that_come_and_go_in_threads(no_leak):
+    """More programs than eras of traces, dropped with a model, for a new parameter, by the bound or by hand."""
+    parameters, lock = {"w": Value(1.0)}, threading.Lock()
+    f = pygrad.compile(lambda x: parameters["w"] * x * x)
+
+    def work(i):
+        rng = random.Random(i)
+        for _ in range(80):
+            model, n = Scaled(rng.randint(1, 9)), rng.randint(1, 80)
+            assert model(2.0).data == 2.0 * model.k
+            assert model.total([1.0] * n).data == n * model.k
+            assert pygrad.grad(model.__call__)(2.0) == model.k
+            with lock:
+                x = Value(2.0)
+                y = f(x)
+                assert y.data == 4.0 * parameters["w"].data
+                y.backward()
+                assert x.grad == y.data
+                if rng.random() < 0.2:
+                    parameters["w"] = Value(float(rng.randint(1, 3)))
+            if rng.random() < 0.05:
+                Scaled.total.cache_clear()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        in_threads(6, work)
+        assert f(Value(2.0)).data == f(2.0).data == 4.0 * parameters["w"].data
+    gc.collect()
+    assert Scaled.__call__.cache_info().currsize == Scaled.total.cache_info().currsize == 0
+    f.cache_clear()
+
+
 @NEEDS_PROCESSES
 def test_a_fork_while_another_thread_records(run_python):
     program = """

@@ -371,3 +371,28 @@ def test_a_pool_maps_transforms():
     if "fork" in multiprocessing.get_all_start_methods():
         with multiprocessing.get_context("fork").Pool(2) as pool:
             assert pool.map(grad(shared), numbers) == [[4.0 * i, float(i * i)] for i in range(20)]
+
+
+def test_of_a_compiled_method(no_leak):
+    class Line:
+        def __init__(self, a):
+            self.a = Value(a)
+
+        @pygrad.compile
+        def at(self, x, y=1.0):
+            return [self.a * x * y, x]
+
+        @pygrad.compile(static="n")
+        def power(self, n, x):
+            return self.a * x**n
+
+    line, other = Line(2.0), Line(5.0)
+    for _ in range(2):
+        assert jacobian(line.at)(3.0) == [2.0, 1.0] and jacobian(other.at, argnum=(1, 0))(3.0, 4.0)[0] == [15.0, 0.0]
+        before = live_nodes()
+        assert grad(line.power, argnum=1)(2, 3.0) == 12.0 and grad(other.power, argnum=-1)(2, 3.0) == 30.0
+        assert live_nodes() == before and line.a.grad == 0.0
+    with pytest.raises(TypeError, match=r"^there is no argument 3 to differentiate in: 2 were given$"):
+        grad(line.power, argnum=3)(2, 3.0)
+    with pytest.raises(TypeError, match="is static"):
+        grad(line.power)(2, 3.0)

@@ -127,14 +127,16 @@ def test_a_gradient_within_is_refused_and_changes_no_grad(no_leak):
             assert w.grad == 7.0
 
 
-def test_graphs_within(no_leak):
+def test_graphs_within(no_leak, tmp_path):
+    path = tmp_path / "graph"
     w = Value(3.0)
     w.grad = 7.0
     graph, f = Graph(w * w), pygrad.compile(lambda x: x * w)
-    for action in (graph.backward, graph.forward, lambda: f.graph(2.0), lambda graph=graph: graph.save("nowhere")):
+    for action in (graph.backward, graph.forward, lambda: f.graph(2.0), lambda graph=graph: graph.save(path)):
         with pytest.raises(TraceError):
             pygrad.compile(lambda x, action=action: (action(), x)[1])(1.0)
         assert (w.data, w.grad) == (3.0, 7.0)
+    assert not path.exists()
     del graph, action
 
 

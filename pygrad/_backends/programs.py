@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+import time
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,8 @@ arena = ffi.cast("pg_arena *", core.arena_address())
 
 #: A program of more instructions runs with the GIL released: others may go on, and taking it again costs little then.
 LONG = 20_000
+#: So many seconds a trace waits for others to end.
+PATIENCE = 10.0
 
 
 class NoFormula(Exception):
@@ -266,11 +269,14 @@ def freeze(outputs: Sequence[Any], inputs: Sequence[Any], era: int = 0) -> Froze
 
 
 def begin_trace() -> int:
-    """An era. Nodes of earlier ones were there before the trace."""
-    era: int = lib.pg_begin_trace(arena)
-    if not era:
-        raise RuntimeError("too many functions are traced at once")
-    return era
+    """An era. Nodes of earlier ones were there before the trace. Eras are counted anew when no trace is on: until then
+    there may be none left, and other threads are to finish theirs."""
+    last = time.monotonic() + PATIENCE
+    while not (era := lib.pg_begin_trace(arena)):
+        if time.monotonic() > last:
+            raise RuntimeError("too many functions are traced at once")
+        time.sleep(0.001)
+    return int(era)
 
 
 def end_trace() -> None:

@@ -17,10 +17,8 @@ from typing import Any
 from pygrad import copying as _copying  # gives Value its copy and pickle methods  # noqa: F401
 from pygrad._version import __version__
 from pygrad.arrays import array, data, grads
-from pygrad.compiled import compile
 from pygrad.draw import draw_dot, print_graph
 from pygrad.functional import check_gradients, grad, jacobian, value_and_grad
-from pygrad.graph import Graph
 from pygrad.tracing import TraceError, constant
 from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
@@ -38,12 +36,17 @@ def softmax(values: Iterable[Any]) -> list[Value]:
     return [v.exp_minus(total) for v in values]
 
 
-_MODULES = ("engine", "losses", "nn", "optim")  # imported when a program names them
+#: What is imported when a program names it. (The cffi module, through which programs are reached on both backends,
+#: takes a while, and turns the GIL on where it is off.)
+_MODULES = ("engine", "losses", "nn", "optim")
+_LATER = {"compile": "compiled", "Graph": "graph"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"pygrad.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"pygrad.{_LATER[name]}"), name)
     raise AttributeError(f"module 'pygrad' has no attribute {name!r}")
 
 

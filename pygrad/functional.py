@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import update_wrapper
 from itertools import accumulate, chain, repeat
 from types import MethodType
@@ -11,7 +12,6 @@ from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves, map_leaves, numpy
 from pygrad._structure import Place
-from pygrad.compiled import Compiled
 from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
@@ -28,6 +28,11 @@ def _as_number(y: Any, advice: str = _ADVICE) -> float:
     if isinstance(y, (list, tuple)) or (hasattr(y, "shape") and y.shape != ()):
         raise TypeError(f"the function must return one number, not {type(y).__name__}{advice}")
     return required_number(y, "what the function returns")
+
+
+def _is_compiled(f: Any) -> bool:
+    compiled = sys.modules.get("pygrad.compiled")  # which is imported by who compiles
+    return compiled is not None and isinstance(f, compiled.Compiled)
 
 
 class _Transform:
@@ -52,9 +57,9 @@ class _Transform:
                 raise TypeError(f"there is no argument {place} to differentiate in: {len(args)} were given")
         places = tuple([place % len(args) for place in places])
         if not is_tracing():
-            if isinstance(self.f, Compiled):
+            if _is_compiled(self.f):
                 return self._of_program(*_run(self.f, args, kwargs, places))
-            if isinstance(self.f, MethodType) and isinstance(self.f.__func__, Compiled):
+            if isinstance(self.f, MethodType) and _is_compiled(self.f.__func__):
                 places = tuple([place + 1 for place in places])
                 return self._of_program(*_run(self.f.__func__, (self.f.__self__, *args), kwargs, places))
         lifted = list(args)
@@ -82,7 +87,7 @@ class _Transform:
         return f"<{type(self).__name__.strip('_')} of {self.f!r}>"
 
 
-def _run(f: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
+def _run(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
     """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
     counts = f.counts(args)
     for place in places:

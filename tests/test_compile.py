@@ -388,7 +388,6 @@ def test_errors_are_those_of_the_eager_run(case, no_leak):
     assert compiled.cache_info().misses == 1
 
 
-@pytest.mark.xfail(reason="what a program needs not for its outputs it does not check", strict=False)
 @pytest.mark.parametrize(
     ("f", "bad"),
     [

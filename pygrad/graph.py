@@ -110,9 +110,8 @@ class Graph:
     def backward(self) -> None:
         """Add the derivatives of the output, or of the sum of the outputs, to the grads of the inputs, at the data of
         the last `forward`. The outputs' grads are 1 then; grads inside the graph are not kept."""
-        _, rows = self._split(self._run(range(len(self.inputs)), self._last), len(self.inputs))
-        for row in rows:
-            programs.scatter(self._nodes, row)
+        frozen = self._frozen if self._is_single else self._frozen.summed()
+        programs.scatter(self._nodes, self._run(range(len(self.inputs)), self._last, frozen)[1:])
         inputs = set() if self._is_single else set(self.inputs)
         for value in self.outputs:
             if value not in inputs:  # which has got its 1 with the rest
@@ -133,8 +132,10 @@ class Graph:
             shaped = [numpy().array(row) for row in rows]
         return (values[0], shaped[0]) if self._is_single else (values, shaped)
 
-    def _run(self, wanted: Iterable[int], inputs: Sequence[float]) -> list[float]:
-        program = self._frozen.program(wanted)
+    def _run(
+        self, wanted: Iterable[int], inputs: Sequence[float], frozen: programs.FrozenGraph | None = None
+    ) -> list[float]:
+        program = (frozen or self._frozen).program(wanted)
         outputs = program.run(inputs)
         results = programs.floats(outputs, program.outputs)
         program.give(outputs)

@@ -468,6 +468,18 @@ def test_wide_graphs():
     assert all(map(agree, [a.grad for a in x], expected))
 
 
+def test_many_outputs():
+    """One reverse pass for all of them."""
+    x = [Value(0.001 * i) for i in range(3000)]
+    products = [a * b for a, b in zip(x, x[1:])]
+    graph = Graph(products)
+    assert graph.forward() == [product.data for product in products]
+    expected = gradients(pygrad.sum(products), x)
+    zeroed(x)
+    graph.backward()
+    assert all(map(agree, [a.grad for a in x], expected))
+
+
 def test_shared_nodes_are_computed_once():
     x = Value(0.5)
     node = x

@@ -121,6 +121,7 @@ class FrozenGraph:
         self.inputs: int = lib.pg_graph_inputs(pointer)
         self.outputs: int = lib.pg_graph_measure(pointer).outputs
         self._programs: dict[tuple[tuple[int, ...], int], Program] = {}
+        self._summed: FrozenGraph | None = None
 
     def sources(self) -> list[int]:
         """The arena's node of each input, right after `freeze`."""
@@ -209,6 +210,14 @@ class FrozenGraph:
         if status:
             raise ValueError(f"the graph is damaged: {text(lib.pg_status_text(status))}")
         return cls(graph[0])
+
+    def summed(self) -> FrozenGraph:
+        """The graph whose one output is the sum of this one's: one reverse pass has its derivatives."""
+        if self._summed is None:
+            ops, operands, numbers, outputs = self.arrays()
+            operands.extend([len(outputs), *outputs])
+            self._summed = FrozenGraph.of_arrays(ops + bytes([_code("sum")]), operands, numbers, array("I", [len(ops)]))
+        return self._summed
 
     def bound(self, numbers: Sequence[float]) -> FrozenGraph:
         """The graph with numbers in place of its last inputs."""

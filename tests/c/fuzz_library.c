@@ -144,11 +144,15 @@ static void record(life *l, int what)
     count = list(l, nodes);
     for (size_t i = 0; i < LIST; i++) partials[i] = number(l);
     if (what > 250) count = SIZE_MAX - count;                   /* refused before an operand is read */
-    if (what % 9 == 6) keep(l, live, pg_nary(a, operation(l, what & 32 ? PG_NARY : PG_PAIRED), count, nodes));
+    if (what % 9 == 6) {
+        const int kind = PG_NARY + byte(l) % 4;
+        if (kind == PG_TERNARY && what & 32) count = 3;
+        keep(l, live, pg_nary(a, operation(l, kind), count, nodes));
+    }
     else if (what % 9 == 7) keep(l, live, pg_custom(a, y, count, nodes, what & 32 ? partials : NULL, symbol));
     else
         keep(l, live,
-             pg_restore(a, operation(l, byte(l) % 7), y, number(l), count, nodes, number(l), what & 64,
+             pg_restore(a, operation(l, byte(l) % PG_CUSTOM), y, number(l), count, nodes, number(l), what & 64,
                         what & 32 ? partials : NULL, symbol));
 }
 

@@ -9,10 +9,12 @@ from weakref import ref
 
 from pygrad._backends.interface import number
 from pygrad._nested import leaves as leaves_of
-from pygrad._nested import map_leaves
+from pygrad._nested import map_leaves, numpy
 from pygrad.value import Value, operands
 
 _FIXED = "as it is"
+_FLAT = "numbers"  # of a list, tuple or array with nothing else in it: these may be long
+_NUMBERS = {float, int}
 
 
 def key(x: Any, leaves: list[Any]) -> Any:
@@ -24,8 +26,13 @@ def key(x: Any, leaves: list[Any]) -> Any:
     if isinstance(x, Value):
         leaves.append(x)
         return Value
+    if is_flat(x):
+        leaves += x if kind is list or kind is tuple else x.reshape(-1).tolist()
+        return _FLAT, kind, len(x) if kind is list or kind is tuple else x.shape
     if isinstance(x, (list, tuple)):
-        return (kind, *[key(item, leaves) for item in x])
+        items = [key(item, leaves) for item in x]
+        is_plain = (kind is list or kind is tuple) and items == [float] * len(items)
+        return (_FLAT, kind, len(items)) if is_plain else (kind, *items)
     if isinstance(x, dict):
         return (
             kind,
@@ -33,8 +40,34 @@ def key(x: Any, leaves: list[Any]) -> Any:
             *[key(item, leaves) for item in x.values()],
         )
     if hasattr(x, "__array_interface__") and x.shape != ():
-        return (kind, x.shape, tuple([_single_key(item, leaves) for item in x.reshape(-1).tolist()]))
+        items = [_single_key(item, leaves) for item in x.reshape(-1).tolist()]
+        return (_FLAT, kind, x.shape) if items == [float] * len(items) else (kind, x.shape, tuple(items))
     return _single_key(x, leaves)
+
+
+def is_flat(x: Any) -> bool:
+    """Whether nothing but plain numbers is in a list or tuple, or in an array."""
+    kind = type(x)
+    if kind is list or kind is tuple:
+        return {*map(type, x)} <= _NUMBERS
+    return hasattr(x, "__array_interface__") and x.shape != () and x.dtype.kind in "fiu" and x.dtype.itemsize <= 8
+
+
+def refilled(x: Any, numbers: list[float]) -> Any:
+    """The same nesting with these numbers in it."""
+    if is_flat(x):
+        if hasattr(x, "shape"):
+            return numpy().array(numbers).reshape(x.shape)
+        return numbers if type(x) is list else tuple(numbers)
+    given = iter(numbers)
+    return map_leaves(lambda _: next(given), x, float)
+
+
+def size(x: Any) -> int:
+    """How many things there are in a nesting."""
+    if is_flat(x):
+        return int(x.size) if hasattr(x, "shape") else len(x)
+    return len(leaves_of(x))
 
 
 def _single_key(x: Any, leaves: list[Any]) -> Any:
@@ -114,6 +147,7 @@ def lifted(x: Any, values: Iterator[Value]) -> Any:
 
 def difference(new: Any, old: Any) -> str:
     """In words, how an argument's key differs from another."""
+    new, old = _written_out(new), _written_out(old)
     if isinstance(new, tuple) and isinstance(old, tuple) and new[0] == old[0] and len(new) == len(old):
         if isinstance(new[0], type) and issubclass(new[0], (list, tuple)):
             for i, (a, b) in enumerate(zip(new[1:], old[1:])):
@@ -124,6 +158,12 @@ def difference(new: Any, old: Any) -> str:
                 if a != b:
                     return f"{difference(a, b)}, at {_shown(name)}"
     return f"{_described(new)} and was {_described(old)}"
+
+
+def _written_out(key: Any) -> Any:
+    if not isinstance(key, tuple) or key[0] != _FLAT:
+        return key
+    return (key[1], *[float] * key[2]) if isinstance(key[2], int) else key[1:]
 
 
 def _described(key: Any) -> str:

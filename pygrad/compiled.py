@@ -74,6 +74,7 @@ class Record:
         self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self._wanted)
         self._rows = self._used()
+        self._programs: dict[tuple[tuple[int, int], ...], programs.Program] = {}  # of `numbers`
         #: For numbers and Values as they come: the one Value that is returned, or None where that is `values`'s work.
         self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
         if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
@@ -105,9 +106,11 @@ class Record:
         programs.gather(self.captured, self._nodes, inputs + self.arguments)
         return program.run(inputs)
 
-    def numbers(self, leaves: Sequence[Any], wanted: Iterable[int]) -> list[float]:
-        """The outputs and their derivatives in some of the arguments."""
-        program = self.graph.program(wanted)
+    def numbers(self, leaves: Sequence[Any], spans: tuple[tuple[int, int], ...]) -> list[float]:
+        """The outputs and their derivatives in the leaves of these spans."""
+        program = self._programs.get(spans)
+        if program is None:
+            program = self._programs[spans] = self.graph.program(chain(*[range(*span) for span in spans]))
         outputs = self.run(program, leaves)
         results = programs.floats(outputs, program.outputs)
         program.give(outputs)

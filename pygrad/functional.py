@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from functools import update_wrapper
-from itertools import accumulate, chain, repeat
+from itertools import accumulate
 from types import MethodType
 from typing import Any, Callable
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves, map_leaves, numpy
-from pygrad._structure import Place
+from pygrad._structure import Place, refilled, size
 from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
@@ -93,19 +93,23 @@ def _run(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[in
     for place in places:
         if counts[place] < 0:
             raise TypeError(f"argument {place} is static: there is no derivative in it")
-        if counts[place] != len(leaves(args[place])):  # not all are numbers to f: bools, or what is refused here
+        if counts[place] != size(args[place]):  # not all are numbers to f: bools, or what is refused here
             number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
             args = (*args[:place], number, *args[place + 1 :])
-            counts[place] = len(leaves(number))
+            counts[place] = size(number)
     record, numbers = f.record(args, kwargs)
     ends = [*accumulate([max(count, 0) for count in counts])]
-    wanted = [i for place in places for i in range(ends[place] - counts[place], ends[place])]
-    results = record.numbers(numbers, wanted)
+    results = record.numbers(numbers, tuple([(ends[place] - counts[place], ends[place]) for place in places]))
+    wanted = sum([counts[place] for place in places])
 
     def row(output: Any) -> list[Any]:
-        start = record.outputs + output.index * len(wanted) if isinstance(output, Place) else len(results)
-        given = chain(results[start : start + len(wanted)], repeat(0.0))  # a number depends on nothing
-        return [map_leaves(lambda _: next(given), args[place], float) for place in places]
+        if not isinstance(output, Place):  # a number, which depends on nothing
+            return [refilled(args[place], [0.0] * counts[place]) for place in places]
+        parts, start = [], record.outputs + output.index * wanted
+        for place in places:
+            parts.append(refilled(args[place], results[start : start + counts[place]]))
+            start += counts[place]
+        return parts
 
     return record.template.filled(results), [row(output) for output in leaves(record.template.shape)]
 

@@ -15,7 +15,7 @@ from functools import update_wrapper
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from pygrad import _structure, tracing
+from pygrad import _places, _structure, tracing
 from pygrad._backends import core, programs
 from pygrad.graph import Graph, frozen
 from pygrad.tracing import is_tracing, refuse
@@ -45,10 +45,15 @@ class Record:
     """A function as recorded for one structure of arguments."""
 
     def __init__(
-        self, function: Callable[[Iterator[Value]], Any], leaves: Sequence[Any], objects: Iterable[Any], forget: Any
+        self,
+        function: Callable[[Iterator[Value]], Any],
+        leaves: Sequence[Any],
+        objects: Iterable[Any],
+        places: dict[Value, Callable[[], Any]],
+        forget: Any,
     ) -> None:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
-        use, as a Value that it reads is gone, or one of the objects."""
+        use, as a Value that it reads is gone, or one of the objects. ``places`` are where it finds Values."""
         arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
         self.arguments, self.is_stale = len(leaves), False
         with tracing.tracing() as era:
@@ -61,6 +66,9 @@ class Record:
                 gc.collect()  # a function that calls itself is garbage, with the numbers that it saw as Values
                 captured = self._freeze(outputs, arguments, era)
         self.captured = len(captured)
+        #: Where some of them were found, and are looked for at each call.
+        self._found = [(places[value], weakref.ref(value)) for value in captured if value in places]
+        del places
         me = weakref.ref(self)
         #: When one of these goes the function would find another in its place. Not so a constant that it returns.
         returned = [weakref.ref(value) for value in set(outputs).intersection(captured) - older]
@@ -79,6 +87,14 @@ class Record:
         self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
         if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
+
+    def is_moved(self) -> bool:
+        """Whether another Value stands where the function found one."""
+        for get, reference in self._found:
+            value = reference()
+            if value is None or get() is not value:
+                return True
+        return False
 
     def _freeze(self, outputs: list[Value], arguments: list[Value], era: int) -> list[Value]:
         """Make the graph. Returns the Values in it that the function found elsewhere, or made and kept."""
@@ -182,7 +198,7 @@ class Compiled:
             return self.function(*args, **kwargs)
         leaves: Sequence[Any] = args
         record = self._by_types.get((*map(type, args),))
-        if record is None or kwargs:
+        if record is None or kwargs or record.is_moved():
             record, leaves = self.record(args, kwargs)
         else:
             self._hits += 1
@@ -202,7 +218,8 @@ class Compiled:
             ]
         )
         record = self._records.get(key)
-        if record is None:
+        if record is None or record.is_moved():
+            self._lost |= record is not None
             record = self._make(key, lambda values: self._run_plain(args, kwargs, values), leaves)
         else:
             self._hits += 1
@@ -254,7 +271,7 @@ class Compiled:
                 owner._by_types.clear()
                 owner._lost = True
 
-        record = Record(function, leaves, [*_structure.referents(key)], forget)
+        record = Record(function, leaves, [*_structure.referents(key)], _places.places(self.function), forget)
         with self._lock:
             self._records[key] = record
             self._misses += 1

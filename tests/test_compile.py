@@ -1244,3 +1244,30 @@ def test_a_trace_error_leaves_the_function_usable(no_leak):
         with pytest.raises(TraceError):
             f(2.0, True)
         assert f(3.0, False).data == 9.0
+
+
+PLACES = {"w": Value(1.0)}
+
+
+def test_a_new_value_in_the_place_of_one_that_lives_on(no_leak):
+    """The old one is kept, so only the place can tell: a closure's variable, a list, a dict, a global."""
+    w, kept = Value(1.0), []
+    listed = [Value(2.0)]
+
+    @pygrad.compile
+    def f(x):
+        return w * x + listed[0] + PLACES["w"]
+
+    for k in range(5):
+        assert f(3.0).data == w.data * 3.0 + listed[0].data + PLACES["w"].data
+        kept += [w, listed[0], PLACES["w"]]
+        w = Value(w.data + k)
+        if k % 2:
+            listed[0] = Value(10.0 * k)
+        else:
+            PLACES["w"] = Value(100.0 * k)
+    result = f(3.0)
+    result.backward()
+    now = (w, listed[0], PLACES["w"])
+    assert [v.grad for v in now] == [3.0, 1.0, 1.0] and all(v.grad == 0.0 for v in kept if v not in now)
+    PLACES["w"] = Value(1.0)

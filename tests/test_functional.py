@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import random
+import sys
 from collections import namedtuple
 from fractions import Fraction
 
@@ -219,7 +220,8 @@ def test_of_a_compiled_function_they_are_the_same(case, no_leak):
         before = live_nodes()
         assert same(transform(compiled, argnum)(*args), expected)
         assert live_nodes() == before
-    assert compiled.cache_info().misses == 1
+    if sys.implementation.name == "cpython":  # elsewhere a Value that f made lives on for a while, as a parameter would
+        assert compiled.cache_info().misses == 1
 
 
 JACOBIANS = [

@@ -21,7 +21,7 @@ _backends.native _backends.cffi
 _backends
 _backends.programs
 value
-engine copying tracing export _structure
+engine copying tracing export _structure _places
 graph
 compiled
 nn losses functional

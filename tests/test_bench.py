@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("rich")
 
 from pygrad import Value, reference
-from pygrad.bench import measure, models, workloads
+from pygrad.bench import contenders, measure, models, workloads
 from pygrad.bench.contenders import LEAN, PURE, Contender
 from pygrad.bench.workloads import Result, Workload
 
@@ -67,6 +67,34 @@ def test_models_learn_alike(model, steps):
     losses = [here.step() for _ in range(steps)]
     assert losses == pytest.approx([lean.step() for _ in range(steps)], rel=1e-9)
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["moons", "gpt"])
+def test_a_compiled_model_learns_alike(name):
+    """What is compiled has the losses of what is not."""
+    step, model = contenders._compiled()[name], {"moons": models.Network, "gpt": models.GPT}[name](Value)
+    losses = [step().values[0] for _ in range(5)]
+    assert losses == pytest.approx([model.step() for _ in range(5)], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["programs", "calls"])
+def test_programs_agree(monkeypatch, name):
+    """Values and gradients of programs are those of what is recorded, and times are told for both."""
+    monkeypatch.setattr(measure, "COMPILES", False)
+    monkeypatch.setattr(models, "PROGRAMS", models.PROGRAMS[:3])
+    found = [c for c in contenders.find_contenders() if c.name in (contenders.EAGER, contenders.COMPILED, "casadi")]
+    figures = figures_of(workloads.WORKLOADS[name], *found)
+    assert {f.contender for f in figures} >= {contenders.EAGER, contenders.COMPILED}
+    assert all(f.trouble == "" and f.median > 0 for f in figures)
+
+
+def test_what_takes_too_long_is_left_out():
+    left_out = Contender("base", "", (Result({"t": "too long", "u": 1.0}, []) for _ in count()))
+    assert [f.trouble for f in figures_of(a_workload(1), left_out)] == ["too long", ""]
+
+
+def test_operations_are_counted():
+    assert [models.operations(program) for program in models.PROGRAMS[:3]] == [6, 27, 2700]
 
 
 def test_the_command(tmp_path):

@@ -8,16 +8,36 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from array import array
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Callable, NamedTuple
 
-from pygrad import __version__, reference
-from pygrad.bench.models import WIDTH, Result, add_rows, leaves, recorded, timed
+from pygrad import __version__, backend, optim, reference
+from pygrad.bench.models import (
+    GPT,
+    NAMES,
+    WIDTH,
+    Network,
+    Prepared,
+    Program,
+    Result,
+    add_rows,
+    calls,
+    each_program,
+    leaves,
+    model_step,
+    recorded,
+    seed_loss,
+    timed,
+)
+from pygrad.compiled import compile
+from pygrad.value import Value, functions
 
 NATIVE, CFFI, PURE, LEAN, FLOATS = "pygrad native", "pygrad cffi", "pure Python", "lean Python", "floats"
+EAGER, COMPILED = f"pygrad {backend}", "pygrad compiled"
 
 Programs = Mapping[str, Callable[[], Result]]  # by workload
 
@@ -33,11 +53,6 @@ class Contender(NamedTuple):
 
 
 ITERATIONS, OPERATIONS = 100, 1280
-
-
-def _loss(params: Any) -> Any:
-    w1, w2 = params
-    return 0.5 * ((w1 - 1) ** 2 + (w2 - 5) ** 2)
 
 
 def _descend(gradient: Callable[[Any], Any]) -> list[Any]:
@@ -60,6 +75,50 @@ def _rows(differentiate: Callable[[], tuple[Any, Any]]) -> Result:
     )
 
 
+def _compiled() -> Programs:
+    """Functions of the backend in use, compiled before the time counts."""
+
+    @cache
+    def prepare(program: Program) -> Prepared:
+        record, numbers = compile(program.function).record((program.numbers,), {})
+        code = record.graph.program(range(len(numbers)))
+        inputs = code.inputs_with(numbers)
+        return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, range(len(numbers)))
+
+    def anew(program: Program) -> Prepared:
+        xs = [Value(x) for x in program.numbers]
+        return lambda: compile(program.function)(xs), list
+
+    def train(model: Any, optimizer: Any, *arguments: Any) -> Callable[[], Result]:
+        def step() -> Result:
+            model.loss(*arguments)  # steps follow one another, and find the program in the cache
+            return model_step(model)
+
+        def update() -> None:
+            optimizer.step()
+            optimizer.zero_grad()
+
+        vars(model).update(loss=compile(model.loss), update=update)
+        return step
+
+    network, gpt = Network(Value), GPT(Value)
+    vars(gpt).update(chosen=_taken)
+    return {
+        "programs": partial(each_program, prepare, 500_000),
+        "compiling": partial(each_program, anew, 1000),
+        "calls": partial(calls, compile(lambda x, y: seed_loss((x, y))), float),
+        "moons": train(network, optim.SGD(network.parameters, lr=0.05)),
+        "gpt": train(gpt, optim.Adam(gpt.parameters, lr=0.01, betas=(0.9, 0.95)), gpt.tokens(NAMES[0])),
+    }
+
+
+def _taken(items: list[Any], place: Any) -> Any:
+    """The item at a place that is a Value; of rows, the row."""
+    if isinstance(items[0], list):
+        return [functions["take"](column, place) for column in zip(*items)]
+    return functions["take"](items, place)
+
+
 def _torch() -> Programs:
     """Tensors without dimensions that require a gradient; updates under no_grad."""
     import torch
@@ -69,7 +128,7 @@ def _torch() -> Programs:
     def train() -> list[Any]:
         params = [leaf(2.0), leaf(3.0)]
         for _ in range(ITERATIONS):
-            _loss(params).backward()
+            seed_loss(params).backward()
             with torch.no_grad():
                 for p in params:
                     p -= 0.1 * p.grad
@@ -83,11 +142,31 @@ def _jax() -> Programs:
     """The gradient of a function, compiled by jit before the time counts. (Unrolled rows of products are not
     for it: it compiles each operation.)"""
     import jax
+    import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    gradient = jax.jit(jax.grad(_loss))
+    gradient = jax.jit(jax.grad(seed_loss))
     gradient([2.0, 3.0])
-    return {"seed": partial(_seed, partial(_descend, gradient))}
+    methods = {"exp": jnp.exp, "log": jnp.log, "sqrt": jnp.sqrt, "erf": jax.scipy.special.erf}
+    for name, function in methods.items():
+        setattr(jax.core.Tracer, name, function)
+
+    @cache
+    def prepare(program: Program) -> Prepared:
+        both = jax.jit(jax.value_and_grad(lambda array: program.function(list(array))))
+        numbers = jnp.array(program.numbers)
+
+        def read() -> list[Any]:
+            value, slopes = both(numbers)
+            return [value, *slopes.tolist()]
+
+        read()
+        return lambda: jax.block_until_ready(both(numbers)), read
+
+    return {
+        "seed": partial(_seed, partial(_descend, gradient)),
+        "programs": partial(each_program, prepare, 500_000, most=1000),  # more take minutes
+    }
 
 
 def _autograd() -> Programs:
@@ -96,7 +175,7 @@ def _autograd() -> Programs:
 
     both = value_and_grad(lambda xs: add_rows(xs, OPERATIONS))
     return {
-        "seed": partial(_seed, partial(_descend, grad(_loss))),
+        "seed": partial(_seed, partial(_descend, grad(seed_loss))),
         "rows": partial(_rows, partial(both, leaves(float))),
     }
 
@@ -107,7 +186,7 @@ def _casadi() -> Programs:
 
     def train() -> list[Any]:
         w = casadi.SX.sym("w", 2)
-        gradient = casadi.Function("gradient", [w], [casadi.gradient(_loss((w[0], w[1])), w)])
+        gradient = casadi.Function("gradient", [w], [casadi.gradient(seed_loss((w[0], w[1])), w)])
         params = casadi.DM([2.0, 3.0])
         for _ in range(ITERATIONS):
             params = params - 0.1 * gradient(params)
@@ -119,7 +198,31 @@ def _casadi() -> Programs:
         total = add_rows(casadi.vertsplit(symbols), OPERATIONS)
         return casadi.Function("rows", [symbols], [total, casadi.gradient(total, symbols)])(numbers)
 
-    return {"seed": partial(_seed, train), "rows": partial(_rows, differentiate)}
+    casadi.SX.relu = lambda x: casadi.fmax(x, 0.0)
+
+    def make(program: Program) -> Any:
+        symbols = casadi.SX.sym("x", len(program.numbers))
+        value = program.function(casadi.vertsplit(symbols))
+        return casadi.Function("program", [symbols], [value, casadi.densify(casadi.gradient(value, symbols))])
+
+    @cache
+    def prepare(program: Program) -> Prepared:
+        """It is run on buffers: a call with numbers would take longer than a small program."""
+        function = make(program)
+        numbers, value, slopes = (array("d", x) for x in (program.numbers, [0.0], program.numbers))
+        buffer, run = function.buffer()
+        buffer.set_arg(0, memoryview(numbers))
+        buffer.set_res(0, memoryview(value))
+        buffer.set_res(1, memoryview(slopes))
+        # the buffer has no more than the addresses of what is kept here
+        return run, lambda kept=(function, buffer, numbers): [*value, *slopes]
+
+    return {
+        "seed": partial(_seed, train),
+        "rows": partial(_rows, differentiate),
+        "programs": partial(each_program, prepare, 500_000),
+        "compiling": partial(each_program, lambda program: (lambda: make(program), list), 1000),
+    }
 
 
 def _xad() -> Programs:
@@ -133,7 +236,7 @@ def _xad() -> Programs:
                 xs = [adjoint.Real(p) for p in params]
                 tape.registerInputs(xs)
                 tape.newRecording()
-                loss = _loss(xs)
+                loss = seed_loss(xs)
                 tape.registerOutput(loss)
                 loss.derivative = 1.0
                 tape.computeAdjoints()
@@ -166,6 +269,8 @@ def _contender(name: str) -> Contender:
     if name in (NATIVE, CFFI):
         backend = importlib.import_module(f"pygrad._backends.{name.split()[1]}")
         return Contender(name, __version__, backend.Value, backend)
+    if name == COMPILED:
+        return Contender(name, __version__, programs=_compiled())
     version = importlib.metadata.version(name)
     if name == "micrograd":
         return Contender(name, version, importlib.import_module("micrograd.engine").Value)
@@ -175,7 +280,7 @@ def _contender(name: str) -> Contender:
 def find_contenders() -> list[Contender]:
     """Everybody who is here, ours first."""
     found = []
-    for name in (NATIVE, CFFI, *_PURE, *PEERS):
+    for name in (NATIVE, CFFI, COMPILED, *_PURE, *PEERS):
         with suppress(ImportError):
             found.append(_contender(name))
     return found

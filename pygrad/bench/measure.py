@@ -71,7 +71,10 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
         if name in trouble:
             figures.append(Figure(workload, name, trouble=trouble[name]))
             continue
-        for key in rounds[0].amounts:
+        for key, first in rounds[0].amounts.items():
+            if isinstance(first, str):
+                figures.append(Figure(workload, name, key, trouble=first))
+                continue
             amounts = sorted(r.amounts[key] for r in rounds)
             low, high = amounts[len(amounts) // 4], amounts[-1 - len(amounts) // 4]
             figures.append(Figure(workload, name, key, statistics.median(amounts), low, high))

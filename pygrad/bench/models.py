@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
+from functools import cache
 from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
+from pygrad.copying import topological
+from pygrad.functional import value_and_grad
+from pygrad.value import Value
+
 
 class Result(NamedTuple):
-    """One round of one contender: seconds (or bytes) for each measure, and what was computed."""
+    """One round of one contender: seconds (or bytes) for each measure, or why there are none, and what was computed."""
 
-    amounts: dict[str, float]
+    amounts: dict[str, Any]
     values: list[float]
 
 
@@ -100,18 +106,30 @@ class Network:
             x = sums if layer is self.layers[-1] else [s.relu() for s in sums]
         return x[0]
 
-    def step(self, learning_rate: float = 0.05) -> float:
-        """One step of gradient descent on all the points; the loss before it."""
+    def loss(self) -> Any:
+        """Of all the points."""
         losses = [(1 - label * self(x)).relu() for x, label in zip(self.inputs, self.labels)]
         loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
         squares = [p * p for p in self.parameters]
-        loss = loss + 1e-4 * sum(squares[1:], squares[0])
-        for p in self.parameters:
-            p.grad = 0.0
-        loss.backward()
+        return loss + 1e-4 * sum(squares[1:], squares[0])
+
+    def update(self, learning_rate: float = 0.05) -> None:
         for p in self.parameters:
             p.data -= learning_rate * p.grad
+            p.grad = 0.0
+
+    def step(self) -> float:
+        """One step of gradient descent; the loss before it."""
+        loss = self.loss()
+        loss.backward()
+        self.update()
         return float(loss.data)
+
+
+def model_step(model: Any) -> Result:
+    """The next step of training."""
+    seconds, loss = timed(model.step)
+    return Result({"step": seconds}, [loss])
 
 
 _NAMES = (
@@ -122,7 +140,8 @@ NAMES = _NAMES.split()  # all of six letters, so that each step is as long as th
 
 
 class GPT:
-    """One layer, 16 wide, 4 heads, context of 16: about 4,000 parameters. Adam is a loop in Python."""
+    """One layer, 16 wide, 4 heads, context of 16: about 4,000 parameters. Adam is a loop in Python. (No largest number
+    is taken off before an exponential: that would be a branch on data.)"""
 
     width, heads, context = 16, 4, 16
 
@@ -145,9 +164,12 @@ class GPT:
         self.first, self.second = [0.0] * len(self.parameters), [0.0] * len(self.parameters)
         self.steps = 0
 
-    def logits(self, token: int, place: int, past: list[tuple[list[Any], list[Any]]]) -> list[Any]:
+    def chosen(self, items: list[Any], token: Any) -> Any:
+        return items[token]
+
+    def logits(self, token: Any, place: int, past: list[tuple[list[Any], list[Any]]]) -> list[Any]:
         """The next token's logits; ``past`` holds the key and the value of each place before, and grows by one."""
-        x = _normalize([t + p for t, p in zip(self.embedding[token], self.position[place])])
+        x = _normalize([t + p for t, p in zip(self.chosen(self.embedding, token), self.position[place])])
         query = _linear(self.query, x)
         past.append((_linear(self.key, x), _linear(self.value, x)))
         size = self.width // self.heads
@@ -160,21 +182,25 @@ class GPT:
         hidden = [h.relu() for h in _linear(self.expand, _normalize(x))]
         return _linear(self.head, [a + b for a, b in zip(x, _linear(self.contract, hidden))])
 
-    def step(self) -> float:
-        """One step of training, on one name; the loss before it."""
-        name = NAMES[self.steps % len(NAMES)]
-        tokens = [self.end, *(self.letters.index(letter) for letter in name), self.end]
+    def tokens(self, name: str) -> list[int]:
+        return [self.end, *(self.letters.index(letter) for letter in name), self.end]
+
+    def loss(self, tokens: list[Any]) -> Any:
         past: list[Any] = []
         losses = []
         for place, (token, following) in enumerate(zip(tokens, tokens[1:])):
-            losses.append(-_softmax(self.logits(token, place, past))[following].log())
-        loss = sum(losses[1:], losses[0]) * (1.0 / len(losses))
+            losses.append(-self.chosen(_softmax(self.logits(token, place, past)), following).log())
+        return sum(losses[1:], losses[0]) * (1.0 / len(losses))
+
+    def step(self) -> float:
+        """One step of training, on one name; the loss before it."""
+        loss = self.loss(self.tokens(NAMES[self.steps % len(NAMES)]))
+        self.steps += 1
         loss.backward()
-        self._adam()
+        self.update()
         return float(loss.data)
 
-    def _adam(self, rate: float = 0.01, beta1: float = 0.9, beta2: float = 0.95, eps: float = 1e-8) -> None:
-        self.steps += 1
+    def update(self, rate: float = 0.01, beta1: float = 0.9, beta2: float = 0.95, eps: float = 1e-8) -> None:
         first, second = self.first, self.second
         scale1, scale2 = 1.0 - beta1**self.steps, 1.0 - beta2**self.steps
         for i, p in enumerate(self.parameters):
@@ -199,7 +225,106 @@ def _normalize(x: list[Any]) -> list[Any]:
 
 
 def _softmax(xs: list[Any]) -> list[Any]:
-    top = max(x.data for x in xs)
-    exps = [(x - top).exp() for x in xs]
+    exps = [x.exp() for x in xs]
     total = sum(exps)
     return [e / total for e in exps]
+
+
+class Program(NamedTuple):
+    """A loss, as a function of a list."""
+
+    name: str
+    function: Callable[[list[Any]], Any]
+    numbers: tuple[float, ...]
+
+
+def seed_loss(params: Any) -> Any:
+    w1, w2 = params
+    return 0.5 * ((w1 - 1) ** 2 + (w2 - 5) ** 2)
+
+
+def rosenbrock(xs: list[Any]) -> Any:
+    return sum(100.0 * (y - x * x) ** 2 + (1.0 - x) ** 2 for x, y in zip(xs, xs[1:]))
+
+
+def price(xs: list[Any]) -> Any:
+    """Of call options, by Black and Scholes: spot, strike, rate, volatility and time of each."""
+    total: Any = 0.0
+    for i in range(0, len(xs), 5):
+        spot, strike, rate, volatility, time = xs[i : i + 5]
+        spread = volatility * time.sqrt()
+        d = ((spot / strike).log() + (rate + 0.5 * volatility * volatility) * time) / spread
+        later = strike * (-rate * time).exp()
+        total = total + spot * _normal(d) - later * _normal(d - spread)
+    return total
+
+
+def _normal(x: Any) -> Any:
+    return 0.5 * (1.0 + (x * 0.5**0.5).erf())
+
+
+def _of_parameters(name: str, model: Callable[[Any], Any], loss: Callable[[Any], Any]) -> Program:
+    """The loss of a model as a function of its parameters."""
+
+    def function(xs: list[Any]) -> Any:
+        given = iter(xs)
+        return loss(model(lambda _: next(given)))
+
+    return Program(name, function, tuple(model(float).parameters))
+
+
+#: From few operations to many.
+PROGRAMS = (
+    Program("the walkthrough's loss", seed_loss, (2.0, 3.0)),
+    Program("an option's price", price, (100.0, 105.0, 0.02, 0.25, 0.5)),
+    Program("100 options", price, (100.0, 105.0, 0.02, 0.25, 0.5) * 100),
+    Program("Rosenbrock, 1,000", rosenbrock, tuple(map(math.sin, range(1000)))),
+    _of_parameters("two moons", Network, lambda model: model.loss()),
+    _of_parameters("GPT, a name", GPT, lambda model: model.loss(model.tokens(NAMES[0]))),
+)
+
+
+@cache
+def operations(program: Program) -> int:
+    """So many a run of it records."""
+    root = program.function([Value(x) for x in program.numbers])
+    return sum(1 for value in topological([root]) if value._op)
+
+
+#: What is timed of a program, and what gives its value and gradient.
+Prepared = tuple[Callable[[], Any], Callable[[], Iterable[Any]]]
+
+
+def each_program(prepare: Callable[[Program], Prepared], runs: int = 20_000, most: float = math.inf) -> Result:
+    """Seconds an operation of each program; small ones run until there were so many ``runs`` of operations. Those of
+    more than ``most`` operations are left out."""
+    amounts: dict[str, Any] = {}
+    values: list[float] = []
+    for program in PROGRAMS:
+        count = operations(program)
+        if count > most:
+            amounts[program.name] = "compiling takes too long"
+            continue
+        run, read = prepare(program)
+        run()  # the first one warms up
+        repeats = max(1, runs // count)
+        start = perf_counter()
+        for _ in range(repeats):
+            run()
+        amounts[program.name] = (perf_counter() - start) / (repeats * count)
+        values += map(float, read())
+    return Result(amounts, values)
+
+
+def calls(function: Callable[[Any, Any], Any], kind: Callable[[float], Any], repeats: int = 5_000) -> Result:
+    """Seconds of a call of a function of two numbers, which are of that kind, and of its `value_and_grad`."""
+    x, y, gradient = kind(2.0), kind(3.0), value_and_grad(function, (0, 1))
+    start = perf_counter()
+    for _ in range(repeats):
+        function(x, y)
+    middle = perf_counter()
+    for _ in range(repeats):
+        gradient(2.0, 3.0)
+    end = perf_counter()
+    value, slopes = gradient(2.0, 3.0)
+    return Result({"call": (middle - start) / repeats, "value_and_grad": (end - middle) / repeats}, [value, *slopes])

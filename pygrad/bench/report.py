@@ -77,7 +77,8 @@ def show(figures: list[Figure]) -> None:
             table.add_column(header, justify="right" if header else "left", no_wrap=True)
         for f in group:
             amounts = [_amount(x, f.measure) for x in (f.median, f.low, f.high)]
-            table.add_row(f.contender, *([f.trouble] if f.trouble else [f.measure, *amounts, _ratio(f.ratio)]))
+            shown = [*amounts, _ratio(f.ratio)] if not f.trouble else [f.trouble]
+            table.add_row(f.contender, *([f.measure] if f.measure else []), *shown)
         console.print(table)
 
 

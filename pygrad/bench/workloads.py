@@ -10,8 +10,8 @@ from typing import Any, Callable, NamedTuple
 
 from pygrad import walkthrough
 from pygrad.bench import models
-from pygrad.bench.contenders import CFFI, FLOATS, LEAN, NATIVE, PURE, Contender
-from pygrad.bench.models import Result, timed
+from pygrad.bench.contenders import CFFI, EAGER, FLOATS, LEAN, NATIVE, PURE, Contender
+from pygrad.bench.models import Prepared, Program, Result, timed
 
 
 class Workload(NamedTuple):
@@ -39,9 +39,7 @@ _trained = cache(lambda model, kind: model(kind))
 
 
 def _step(model: Callable[[Any], Any], contender: Contender, quick: bool) -> Result:
-    """Each round is the next step of training."""
-    seconds, loss = timed(_trained(model, contender.kind).step)
-    return Result({"step": seconds}, [loss])
+    return models.model_step(_trained(model, contender.kind))
 
 
 def _chain(contender: Contender, quick: bool) -> Result:
@@ -112,6 +110,37 @@ def _memory(contender: Contender, quick: bool) -> Result:
     return Result({"bytes": amount}, [value])
 
 
+def _programs(contender: Contender, quick: bool) -> Result:
+    """Recorded and reversed. Floats have the time of an operation of `rows` for each."""
+    if contender.kind is float:
+        seconds = models.recorded(float, 1280, repeats=20).amounts["record"]
+        return Result({program.name: seconds for program in models.PROGRAMS}, [])
+    return models.each_program(partial(_eager, contender.kind))
+
+
+def _eager(kind: Callable[[float], Any], program: Program) -> Prepared:
+    xs, fresh = ([kind(x) for x in program.numbers] for _ in range(2))
+
+    def read() -> list[Any]:
+        root = program.function(fresh)
+        root.backward()
+        return [root.data, *(x.grad for x in fresh)]
+
+    return lambda: program.function(xs).backward(), read
+
+
+def _recording(contender: Contender, quick: bool) -> Result:
+    def prepare(program: Program) -> Prepared:
+        xs = [contender.kind(x) for x in program.numbers]
+        return lambda: program.function(xs), list
+
+    return models.each_program(prepare, 1000)
+
+
+def _calls(contender: Contender, quick: bool) -> Result:
+    return models.calls(lambda x, y: models.seed_loss((x, y)), contender.kind)
+
+
 _OURS = (NATIVE, CFFI)
 _FULL = (*_OURS, PURE, LEAN)  # classes with exp and log
 _CLASSES = (*_FULL, "micrograd")
@@ -125,6 +154,9 @@ _WORKLOADS = (
     Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _FULL),
     Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, _FULL),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, _OURS),
+    Workload("programs", "programs: value and gradient", "an operation", FLOATS, 15, _programs, (FLOATS, *_OURS)),
+    Workload("compiling", "until a program is there", "an operation", EAGER, 9, _recording, (EAGER,)),
+    Workload("calls", "calls of a function of two numbers", "a call", EAGER, 15, _calls, (EAGER,)),
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, (FLOATS, *_OURS)),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )

@@ -83,7 +83,7 @@ def _compiled() -> Programs:
         record, numbers = compile(program.function).record((program.numbers,), {})
         code = record.graph.program(range(len(numbers)))
         inputs = code.inputs_with(numbers)
-        return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, range(len(numbers)))
+        return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, ((0, len(numbers)),))
 
     def anew(program: Program) -> Prepared:
         xs = [Value(x) for x in program.numbers]

@@ -12,7 +12,7 @@ from typing import Any
 from pygrad.value import Value
 
 #: So many items of a list or dict are looked at, and so many places watched: beyond that it would take long.
-MOST = 64
+MOST = 16
 
 
 def _variable(variables: dict[str, Any], name: str) -> Any:

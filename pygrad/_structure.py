@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 from weakref import ref
 
@@ -13,8 +14,9 @@ from pygrad._nested import map_leaves, numpy
 from pygrad.value import Value, operands
 
 _FIXED = "as it is"
-_FLAT = "numbers"  # of a list, tuple or array with nothing else in it: these may be long
+_FLAT = "flat"  # a list, tuple or array with numbers alone in it, or a list or tuple of Values: these may be long
 _NUMBERS = {float, int}
+_VALUES = {Value}
 
 
 def key(x: Any, leaves: list[Any]) -> Any:
@@ -26,13 +28,18 @@ def key(x: Any, leaves: list[Any]) -> Any:
     if isinstance(x, Value):
         leaves.append(x)
         return Value
+    if (kind is list or kind is tuple) and x and {*map(type, x)} == _VALUES:
+        leaves += x
+        return _FLAT, kind, len(x), Value
     if is_flat(x):
         leaves += x if kind is list or kind is tuple else x.reshape(-1).tolist()
-        return _FLAT, kind, len(x) if kind is list or kind is tuple else x.shape
+        return _FLAT, kind, len(x) if kind is list or kind is tuple else x.shape, float
     if isinstance(x, (list, tuple)):
         items = [key(item, leaves) for item in x]
-        is_plain = (kind is list or kind is tuple) and items == [float] * len(items)
-        return (_FLAT, kind, len(items)) if is_plain else (kind, *items)
+        for leaf in (float, Value) if kind is list or kind is tuple else ():
+            if items == [leaf] * len(items):
+                return _FLAT, kind, len(items), leaf
+        return (kind, *items)
     if isinstance(x, dict):
         return (
             kind,
@@ -41,7 +48,7 @@ def key(x: Any, leaves: list[Any]) -> Any:
         )
     if hasattr(x, "__array_interface__") and x.shape != ():
         items = [_single_key(item, leaves) for item in x.reshape(-1).tolist()]
-        return (_FLAT, kind, x.shape) if items == [float] * len(items) else (kind, x.shape, tuple(items))
+        return (_FLAT, kind, x.shape, float) if items == [float] * len(items) else (kind, x.shape, tuple(items))
     return _single_key(x, leaves)
 
 
@@ -142,6 +149,9 @@ def referents(key: Any) -> Iterator[Any]:
 
 def lifted(x: Any, values: Iterator[Value]) -> Any:
     """An argument with a Value in place of each number and Value, in the order of `key`."""
+    kind = type(x)
+    if (kind is list or kind is tuple) and ({*map(type, x)} == _VALUES or is_flat(x)):
+        return kind(islice(values, len(x)))
     return map_leaves(lambda leaf: leaf if _leaf(leaf) is NotImplemented else next(values), x)
 
 
@@ -163,7 +173,8 @@ def difference(new: Any, old: Any) -> str:
 def _written_out(key: Any) -> Any:
     if not isinstance(key, tuple) or key[0] != _FLAT:
         return key
-    return (key[1], *[float] * key[2]) if isinstance(key[2], int) else key[1:]
+    _, kind, size, leaf = key
+    return (kind, *[leaf] * size) if isinstance(size, int) else (kind, size)
 
 
 def _described(key: Any) -> str:

@@ -233,6 +233,14 @@ class Compiled:
                 self._by_types.pop(tuple(map(type, args)), None)
         return record, leaves
 
+    def of_numbers(self, args: tuple[Any, ...]) -> Record | None:
+        """The record for arguments that are all floats and ints, if there is one already."""
+        record = self._by_types.get((*map(type, args),))
+        if record is None or record.is_moved():
+            return None
+        self._hits += 1
+        return record
+
     def counts(self, args: tuple[Any, ...]) -> list[int]:
         """How many numbers and Values are in each of the positional arguments; -1 in one that is static."""
         return [-1 if name in self.static else _structure.count(x) for name, x in self._named(args, {})]

@@ -15,6 +15,7 @@ from pygrad._structure import Place, refilled, size
 from pygrad.tracing import is_tracing
 from pygrad.value import Value
 
+_NUMBERS = {float, int}
 _ADVICE = "; jacobian() is for those"
 
 
@@ -89,6 +90,11 @@ class _Transform:
 
 def _run(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
     """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
+    if len(places) == 1 and not kwargs and {*map(type, args)} <= _NUMBERS:  # which needs no search
+        record = f.of_numbers(args)
+        if record is not None and record.template.is_single:
+            value, slope = record.numbers(args, ((places[0], places[0] + 1),))
+            return value, [[slope]]
     counts = f.counts(args)
     for place in places:
         if counts[place] < 0:

@@ -91,7 +91,9 @@ def _compiled() -> Programs:
 
     def train(model: Any, optimizer: Any, *arguments: Any) -> Callable[[], Result]:
         def step() -> Result:
-            model.loss(*arguments)  # steps follow one another, and find the program in the cache
+            for _ in range(5):  # in training, steps follow one another: the program is in the processor's cache
+                model.loss(*arguments).backward()
+            optimizer.zero_grad()
             return model_step(model)
 
         def update() -> None:

@@ -4,12 +4,6 @@
 uint64_t pgi_slots_used(const pg_slots *slots)
 { return slots->top - 1 - slots->free_count - (slots->span_end - slots->span_next); }
 
-int pgi_slots_in_use(const pg_slots *slots, uint64_t slot)
-{
-    return slot > 0 && slot < slots->top && !(slot >= slots->span_next && slot < slots->span_end) &&
-           !pgi_bits_has(&slots->free, (uint32_t)slot);
-}
-
 /* The top has come down to a free slot: take it off, and the free ones below. Rare, so not inlined. */
 PG_NOINLINE void pgi_slots_lower_top(pg_slots *slots)
 {

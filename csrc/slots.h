@@ -31,8 +31,13 @@ typedef struct pg_slots {
 void pgi_slots_renew(pg_slots *slots);
 void pgi_slots_lower_top(pg_slots *slots);
 uint64_t pgi_slots_used(const pg_slots *slots);
-int pgi_slots_in_use(const pg_slots *slots, uint64_t slot);
 uint32_t pgi_slots_search(pg_slots *slots, uint32_t floor);
+
+static inline int pgi_slots_in_use(const pg_slots *slots, uint64_t slot)
+{
+    return slot > 0 && slot < slots->top && !(slot >= slots->span_next && slot < slots->span_end) &&
+           !pgi_bits_has(&slots->free, (uint32_t)slot);
+}
 
 /* A slot above `floor`; 0 where there is none, or the quota is used up. */
 PG_INLINE uint32_t pgi_slots_take(pg_slots *slots, uint32_t floor)

@@ -90,11 +90,11 @@ class _Transform:
 
 def _run(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
     """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
-    if len(places) == 1 and not kwargs and {*map(type, args)} <= _NUMBERS:  # which needs no search
+    if not kwargs and {*map(type, args)} <= _NUMBERS:  # which needs no search
         record = f.of_numbers(args)
         if record is not None and record.template.is_single:
-            value, slope = record.numbers(args, ((places[0], places[0] + 1),))
-            return value, [[slope]]
+            value, *slopes = record.numbers(args, tuple([(place, place + 1) for place in places]))
+            return value, [slopes]
     counts = f.counts(args)
     for place in places:
         if counts[place] < 0:

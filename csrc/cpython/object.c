@@ -57,12 +57,14 @@ int py_number(PyObject *object, double *number)
 int py_take_values(PyObject *list, py_values *values)
 {
     int fine;
-    if (!(values->items = PySequence_Tuple(list))) return 0;
-    values->count = (size_t)PyTuple_GET_SIZE(values->items);
+    /* A list is taken as it is where no other thread can change it: no Python code runs while its nodes are used. */
+    values->items = PyList_CheckExact(list) && !PY_FREE_THREADED ? Py_NewRef(list) : PySequence_Tuple(list);
+    if (!values->items) return 0;
+    values->count = (size_t)PySequence_Fast_GET_SIZE(values->items);
     fine = (values->nodes = PyMem_New(pg_node, values->count)) != NULL;
     if (!fine) PyErr_NoMemory();
     for (size_t i = 0; fine && i < values->count; i++) {
-        PyObject *value = PyTuple_GET_ITEM(values->items, (Py_ssize_t)i);
+        PyObject *value = PySequence_Fast_GET_ITEM(values->items, (Py_ssize_t)i);
         fine = PY_IS_VALUE(value) && py_has_node(value);
         if (fine) values->nodes[i] = PY_NODE(value);
         else if (!PyErr_Occurred())

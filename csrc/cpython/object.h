@@ -29,7 +29,7 @@ typedef struct py_value {
 
 /* Values held while the library works on their nodes, from py_take_values to py_drop_values. */
 typedef struct py_values {
-    PyObject *items;            /* a tuple */
+    PyObject *items;            /* a tuple or list */
     size_t count;
     pg_node *nodes;
 } py_values;

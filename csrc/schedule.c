@@ -162,12 +162,14 @@ static size_t count_strided(const placing *p, size_t from, size_t to)
 /* Adds a run. The answer is 0 without memory. */
 static int add_run(const placing *p, size_t from, size_t to, int pattern)
 {
-    const pg_instruction *first = &p->code[p->sorted[from]];
-    const int arity = pgi_arity(first->op);
     const size_t n = to - from, words = pattern == PG_BY_INDEX ? n : 2;
+    const pg_instruction *first;
     pg_run_of *run;
     pg_id *operands;
-    if (!n) return 1;
+    int arity;
+    if (!n) return 1;                   /* and there may be no instruction at `from` */
+    first = &p->code[p->sorted[from]];
+    arity = pgi_arity(first->op);
     run = pgi_extend(&p->program->memory, &p->program->runs, 1, sizeof *run);
     operands = pgi_extend(&p->program->memory, &p->program->operands, (size_t)arity * words, sizeof *operands);
     if (!run || !operands) return 0;

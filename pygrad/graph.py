@@ -86,16 +86,9 @@ class Graph:
         return self
 
     @classmethod
-    def of(
-        cls,
-        graph: programs.FrozenGraph,
-        outputs: Iterable[Value],
-        inputs: Iterable[Value],
-        arguments: int,
-        is_single: bool,
-    ) -> Graph:
-        """A graph that is frozen already, over these Values."""
-        return cls.__new__(cls)._set(graph, outputs, inputs, arguments, is_single)
+    def of(cls, *parts: Any) -> Graph:
+        """A graph that is frozen already, of the parts that `_set` takes."""
+        return cls.__new__(cls)._set(*parts)
 
     def forward(self) -> Any:
         """Compute the outputs from the inputs' present data. They are written to the outputs' data, and returned: a

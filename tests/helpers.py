@@ -1,8 +1,9 @@
-"""What tests of several files need: how to record an operation of the table."""
+"""What tests of several files need: how to record an operation of the table, and threads."""
 
 from __future__ import annotations
 
 import operator
+import threading
 
 from pygrad._backends import core
 
@@ -28,3 +29,21 @@ def arguments_of(op, x, y, k=1.0):
 def of_kind(*kinds):
     """The operations of some kinds, in the table's order."""
     return [op for op in core.OPS.values() if op.kind in kinds]
+
+
+def in_threads(count, work):
+    """Call work(i) in so many threads at once; what one raises fails the test."""
+    errors = []
+
+    def guarded(i):
+        try:
+            work(i)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not errors and not any(thread.is_alive() for thread in threads)

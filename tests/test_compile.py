@@ -9,6 +9,7 @@ import math
 import operator
 import pickle
 import random
+import sys
 import threading
 import warnings
 import weakref
@@ -18,7 +19,7 @@ from fractions import Fraction
 
 import pytest
 from conftest import NEEDS_PROCESSES, NEEDS_THREADS, live_nodes, settled
-from helpers import apply, of_kind
+from helpers import apply, in_threads, of_kind
 
 import pygrad
 from pygrad import Graph, TraceError, Value, losses, nn, optim
@@ -1066,23 +1067,6 @@ def test_the_graph_of_a_call(no_leak):
 # -- threads and processes -----------------------------------------------------------------------------------------
 
 
-def in_threads(count, work):
-    errors = []
-
-    def guarded(i):
-        try:
-            work(i)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not errors and not any(thread.is_alive() for thread in threads)
-
-
 @NEEDS_THREADS
 def test_one_program_in_several_threads(no_leak):
     w = [Value(0.5), Value(-0.25)]
@@ -1271,3 +1255,23 @@ def test_a_new_value_in_the_place_of_one_that_lives_on(no_leak):
     now = (w, listed[0], PLACES["w"])
     assert [v.grad for v in now] == [3.0, 1.0, 1.0] and all(v.grad == 0.0 for v in kept if v not in now)
     PLACES["w"] = Value(1.0)
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere objects go with a collection")
+def test_programs_go_without_a_collection(no_leak):
+    """With the function, or the graph, that had them: in no cycle they wait for one."""
+    f = pygrad.compile(lambda x: x * x + 1.0)
+    assert pygrad.grad(f)(3.0) == 6.0 and f(3.0).data == 10.0
+    graph = pygrad.Graph(Value(2.0) * 3.0)
+    graph.forward()
+    graph.backward()
+    record = next(iter(f._records.values()))
+    programs = [weakref.ref(record._program), *map(weakref.ref, record._programs.values())]
+    programs += map(weakref.ref, graph._frozen._programs.values())
+    assert len(programs) == 4
+    gc.disable()
+    try:
+        del f, graph, record
+        assert [program() for program in programs] == [None] * 4
+    finally:
+        gc.enable()

@@ -6,27 +6,11 @@ import sysconfig
 import threading
 
 import pytest
+from helpers import in_threads
 
 import pygrad
 from pygrad import Value
 from pygrad._backends import core
-
-
-def in_threads(count, work):
-    errors = []
-
-    def guarded(i):
-        try:
-            work(i)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not errors and not any(thread.is_alive() for thread in threads)
 
 
 def test_graphs_of_their_own(no_leak):

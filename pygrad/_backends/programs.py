@@ -43,6 +43,31 @@ def error_of(status: int) -> Exception:
     return kind(text(lib.pg_status_text(status)))  # type: ignore[no-any-return]
 
 
+def _arrays(graph: Any) -> tuple[bytes, array[int], array[float], array[int]]:
+    """An op code for each node; operands, those of a list after their count; numbers; outputs."""
+    size = lib.pg_graph_measure(graph)
+    ops = ffi.new("uint8_t[]", size.nodes + 1)
+    operands, outputs = (ffi.new("uint32_t[]", n + 1) for n in (size.operands, size.outputs))
+    numbers = ffi.new("double[]", size.numbers + 1)
+    lib.pg_graph_write(graph, ops, operands, numbers, outputs)
+    return (
+        bytes(ffi.buffer(ops, size.nodes)),
+        array("I", ffi.unpack(operands, size.operands) if size.operands else []),
+        array("d", ffi.unpack(numbers, size.numbers) if size.numbers else []),
+        array("I", ffi.unpack(outputs, size.outputs) if size.outputs else []),
+    )
+
+
+def error_of_run(graph: Any, inputs: Any) -> Exception:
+    """What the eager run of these inputs raises: the error of the graph's first operation that has no value."""
+    node = ffi.new("uint32_t *")
+    error = error_of(lib.pg_graph_error(graph, inputs, node) or lib.PG_FAILED)
+    if hasattr(error, "add_note"):  # from Python 3.11 on
+        ops, *_ = _arrays(graph)
+        error.add_note(f"raised by node {node[0]} of the compiled graph, '{text(lib.pg_name(ops[node[0]]))}'")
+    return error
+
+
 class Instruction(NamedTuple):
     """Of a program: the register of its result, the operation's name, and the registers of its operands."""
 
@@ -61,7 +86,7 @@ class Program:
         self.pointer = ffi.gc(made, lib.pg_program_free)
         self.inputs, self.outputs = graph.inputs, lib.pg_program_outputs(made)
         self.length = lib.pg_program_instructions(made)
-        self._graph = graph
+        self._graph = graph.pointer  # not the object, which has its programs: they go together with it
         self._run = lib.pg_run_aside if self.length > LONG else lib.pg_run
         self._spare: list[Any] = []
 
@@ -75,7 +100,7 @@ class Program:
         status = self._run(self.pointer, inputs, outputs)
         if status:
             self.give(outputs)
-            raise self._graph.error(inputs) if status == lib.PG_FAILED else error_of(status)
+            raise error_of_run(self._graph, inputs) if status == lib.PG_FAILED else error_of(status)
         return outputs
 
     def give(self, outputs: Any) -> None:
@@ -135,31 +160,11 @@ class FrozenGraph:
         except KeyError:
             return self._programs.setdefault(key, Program(self, *key))
 
-    def error(self, inputs: Any) -> Exception:
-        """What the eager run of these inputs raises: the error of the first operation that has no value."""
-        node = ffi.new("uint32_t *")
-        status = lib.pg_graph_error(self.pointer, inputs, node) or lib.PG_FAILED
-        error = error_of(status)
-        ops, *_ = self.arrays()
-        if hasattr(error, "add_note"):  # from Python 3.11 on
-            error.add_note(f"raised by node {node[0]} of the compiled graph, '{text(lib.pg_name(ops[node[0]]))}'")
-        return error
-
     # -- files --
 
     def arrays(self) -> tuple[bytes, array[int], array[float], array[int]]:
-        """An op code for each node; operands, those of a list after their count; numbers; outputs."""
-        size = lib.pg_graph_measure(self.pointer)
-        ops = ffi.new("uint8_t[]", size.nodes + 1)
-        operands, outputs = (ffi.new("uint32_t[]", n + 1) for n in (size.operands, size.outputs))
-        numbers = ffi.new("double[]", size.numbers + 1)
-        lib.pg_graph_write(self.pointer, ops, operands, numbers, outputs)
-        return (
-            bytes(ffi.buffer(ops, size.nodes)),
-            array("I", ffi.unpack(operands, size.operands) if size.operands else []),
-            array("d", ffi.unpack(numbers, size.numbers) if size.numbers else []),
-            array("I", ffi.unpack(outputs, size.outputs) if size.outputs else []),
-        )
+        """See `_arrays`."""
+        return _arrays(self.pointer)
 
     def to_bytes(self, extra: bytes) -> bytes:
         """A form that names the operations, so that other versions can read it, and something extra."""

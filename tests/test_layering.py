@@ -33,13 +33,13 @@ __main__
 """
 #: The files of csrc, likewise: a name without ending stands for a file and its header.
 FILES = """
-pygrad compiler lock opmath words
+pygrad compiler lock thread opmath words
 ops bits
 slots program.h
 arena graph
-emit run
-forward derive
-schedule
+emit run lanes_kernel lanes.h
+forward derive lanes.c
+schedule batch
 record pass optim freeze
 call
 api

@@ -218,8 +218,13 @@ enum pg_passes {
 /* The program that computes a graph's outputs, and then for each of them its derivatives in the `count` wanted inputs.
  * NULL without memory, and where a wanted one is no input. */
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes);
-/* A graph with more outputs, these derivatives, for derivatives of a higher order. NULL without memory. */
-pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted);
+/* A graph of derivatives: of each output of a graph those in the wanted inputs, by rewriting in reverse; or forward, for
+ * derivatives along a direction, an input more for each of the wanted, the last ones. NULL as above. */
+enum pg_derivatives {
+    PG_WITH_VALUES = 1,     /* the graph's own outputs come before them */
+    PG_TANGENTS = 2         /* forward: one derivative for each output */
+};
+pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how);
 void pg_program_free(pg_program *program);
 uint32_t pg_program_outputs(const pg_program *program);
 uint32_t pg_program_instructions(const pg_program *program);

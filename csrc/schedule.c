@@ -4,22 +4,6 @@
 
 #include <string.h>
 
-/* Whether an operation has operands for which there is no value. */
-static int can_fail(int op)
-{
-    switch (op) {
-#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#define PG_OP_SCALAR PG_OP_UNARY
-#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#define PG_OP_HELPER2(name, forward, dx, dy, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#include "ops.def"
-    }
-    return 0;
-}
-
 /* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. What may
  * raise is needed where its result is not: a `where` of a number has lost what it does not choose. */
 static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *uses)
@@ -28,7 +12,7 @@ static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *
     for (size_t k = 0; k < outputs->count; k++) uses[PG_IDS(*outputs)[k]] = 2;
     for (size_t i = e->code.count; i-- > 0;) {
         const pg_instruction *r = &CODE(e)[i];
-        const int arity = uses[i] || (r->checked && can_fail(r->op)) ? pgi_arity(r->op) : 0;
+        const int arity = uses[i] || (r->checked && pgi_can_fail(r->op)) ? pgi_arity(r->op) : 0;
         if (arity && !uses[i]) uses[i] = 1;
         if (arity > 0) uses[r->x]++;
         if (arity > 1) uses[r->y]++;
@@ -364,15 +348,17 @@ static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
 
 /* -- the whole ------------------------------------------------------------------------------------ */
 
-/* Emits a graph's values and derivatives, and collects their instructions. */
-static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, pg_vector *outputs)
+/* Emits a graph's values and derivatives, and collects the instructions of those that are results. */
+static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, int how,
+                    pg_vector *outputs)
 {
     const pg_memory *m = &graph->memory;
     pg_id *at = take(m, graph->nodes.count, sizeof *at);
     int done = at && pgi_emit_graph(e, graph, at);
-    for (size_t k = 0; done && k < graph->outputs.count; k++)
+    for (size_t k = 0; done && how & PG_WITH_VALUES && k < graph->outputs.count; k++)
         done = pgi_append(m, outputs, at[PG_IDS(graph->outputs)[k]]);
-    done = done && (!count || pgi_derive(e, graph, at, count, wanted, outputs));
+    if (done && (count || how & PG_TANGENTS))
+        done = pgi_derive(e, graph, at, count, wanted, how & PG_TANGENTS, outputs);
     give(m, at);
     return done;
 }
@@ -396,8 +382,8 @@ static pg_program *compile(const pg_graph *graph, size_t count, const uint32_t *
     *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count, .reduced = reduced};
     for (pg_id i = 0; done && by_row && i < graph->inputs; i++)
         if (by_row[i]) done = pgi_append(m, &p->columns, i);
-    if (!pgi_emitter_begin(&e, graph, passes) || !done || !emit_all(&e, graph, count, wanted, &outputs) ||
-        !schedule(&e, &outputs, p)) {
+    if (!pgi_emitter_begin(&e, graph, graph->inputs, passes) || !done ||
+        !emit_all(&e, graph, count, wanted, PG_WITH_VALUES, &outputs) || !schedule(&e, &outputs, p)) {
         pg_program_free(p);
         p = NULL;
     }
@@ -413,13 +399,16 @@ pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t 
                             int reduced, int passes)
 { return compile(graph, count, wanted, by_row, reduced, passes); }
 
-pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted)
+pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how)
 {
-    pg_graph *derived = are_inputs(graph, count, wanted) ? pgi_graph_new(&graph->memory) : NULL;
+    const size_t inputs = graph->inputs + (how & PG_TANGENTS ? count : 0);
+    const int fits = inputs < PG_NONE && are_inputs(graph, count, wanted);
+    pg_graph *derived = fits ? pgi_graph_new(&graph->memory) : NULL;
     pg_emitter e;
     if (!derived) return NULL;
-    derived->inputs = graph->inputs;
-    if (pgi_emitter_begin(&e, graph, PG_ALL_PASSES) && emit_all(&e, graph, count, wanted, &derived->outputs)) {
+    derived->inputs = (pg_id)inputs;
+    if (pgi_emitter_begin(&e, graph, (pg_id)inputs, PG_ALL_PASSES) &&
+        emit_all(&e, graph, count, wanted, how, &derived->outputs)) {
         derived->nodes = e.code;            /* instructions are nodes of a graph */
         e.code = (pg_vector){NULL, 0, 0};
     }

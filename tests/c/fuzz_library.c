@@ -476,10 +476,15 @@ static void run_rows(life *l, int i)
 static void derive(life *l, int i)
 {
     const uint32_t wanted = (uint32_t)byte(l);
-    pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted) : NULL;
-    if (derived && wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
-    if (derived && pg_graph_measure(derived).outputs != 2 * pg_graph_measure(l->graphs[i]).outputs)
+    const int how = byte(l) % 8;
+    pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted, how) : NULL;
+    if (!derived) return;
+    if (wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
+    if (pg_graph_measure(derived).outputs != pg_graph_measure(l->graphs[i]).outputs * (1 + (how & PG_WITH_VALUES)))
         fail("a derivative has other outputs");
+    if (pg_graph_inputs(derived) != pg_graph_inputs(l->graphs[i]) + (how & PG_TANGENTS ? 1 : 0))
+        fail("or other inputs");
+    pg_program_free(pg_compile(derived, 1, &wanted, PG_ALL_PASSES));
     pg_graph_free(derived);
 }
 

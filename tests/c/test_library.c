@@ -867,7 +867,8 @@ static void test_second_derivatives(void)
                        : kind == PG_BINARY ? pg_binary(a, op, x[0], x[1])
                                            : pg_nary(a, op, kind == PG_PAIRED ? 2 : 3, x));
             graph = frozen(a, made(pg_binary(a, code("mul"), out, out)), 3, x);
-            CHECK((once = pg_derive(graph, 3, wanted)) && (twice = pg_derive(once, 3, wanted)));
+            CHECK((once = pg_derive(graph, 3, wanted, PG_WITH_VALUES)) &&
+                  (twice = pg_derive(once, 3, wanted, PG_WITH_VALUES)));
             first = pg_compile(once, 0, NULL, PG_ALL_PASSES), second = pg_compile(twice, 0, NULL, PG_ALL_PASSES);
             CHECK(first && second && pg_program_outputs(first) == 4 && pg_program_outputs(second) == 16);
             CHECK(pg_run(second, (double[3]){at[0], at[1], kind == PG_INDEXED ? 1.0 : at[2]}, values) == PG_OK);

@@ -20,12 +20,13 @@ _backends.interface
 _backends.native _backends.cffi
 _backends
 _backends.programs
+_backends.rows
 value
-engine copying tracing export _structure _places
-graph
-compiled
+engine copying tracing export _structure _places transform
+graph recorded
+compiled derivatives
 nn losses functional
-optim arrays draw
+batches optim arrays draw
 pygrad
 walkthrough
 bench

@@ -82,7 +82,7 @@ def _compiled() -> Programs:
     def prepare(program: Program) -> Prepared:
         record, numbers = compile(program.function).record((program.numbers,), {})
         code = record.graph.program(range(len(numbers)))
-        inputs = code.inputs_with(numbers)
+        inputs = record.graph.inputs_with(numbers)
         return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, ((0, len(numbers)),))
 
     def anew(program: Program) -> Prepared:

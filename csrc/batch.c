@@ -60,11 +60,16 @@ static double *lanes_of(const pg_program *program, double *lanes, size_t output)
 
 static void read_block(const worker *w, uint64_t row, int rows)
 {
-    const pg_rows *from = w->crew->rows;
-    for (size_t c = 0; c < w->crew->program->columns.count; c++) {
-        const uint64_t step = from->steps[c];
-        const double *column = from->columns[c] + row * step;
+    const pg_block *block = w->crew->rows->inputs;
+    const size_t columns = w->crew->program->columns.count;
+    uint64_t k = 0; /* within the block */
+    for (size_t c = 0; c < columns; c++, k++) {
         double *to = w->lanes + PG_LANES * c;
+        const double *column;
+        uint64_t step;
+        while (k == block->width) k = 0, block++;
+        step = block->step;
+        column = block->start + k + row * step;
         for (int l = 0; l < PG_LANES; l++) to[l] = column[l < rows ? (uint64_t)l * step : 0]; /* the first fills up */
     }
 }
@@ -72,12 +77,17 @@ static void read_block(const worker *w, uint64_t row, int rows)
 static void write_block(const worker *w, uint64_t row, int rows, unsigned failed)
 {
     const pg_program *program = w->crew->program;
-    for (size_t k = 0; k < program->outputs.count; k++) {
+    const pg_block *block = w->crew->rows->outputs;
+    uint64_t at = 0;
+    for (size_t k = 0; k < program->outputs.count; k++, at++) {
         const int each = is_each(program, k);
         const double once = each ? 0.0 : w->crew->once[PG_IDS(program->outputs)[k]];
         const double *from = each ? lanes_of(program, w->lanes, k) : &once;
-        const uint64_t step = w->crew->rows->output_steps[k];
-        double *to = w->crew->rows->outputs[k] + row * step;
+        double *to;
+        uint64_t step;
+        while (at == block->width) at = 0, block++;
+        step = block->step;
+        to = block->start + at + row * step;
         for (int l = 0; l < rows; l++, to += step) *to = failed >> l & 1 ? NAN : from[each ? l : 0] + 0.0;
     }
 }
@@ -190,10 +200,15 @@ static void add_up(const crew *c)
     const pg_rows *rows = c->rows;
     const size_t outputs = c->program->outputs.count;
     const int is_last = c->end == pg_row_chunks(c->program, rows->count);
-    for (size_t k = 0; k < outputs; k++) {
-        double sum = c->first ? *rows->outputs[k] : 0.0;
+    const pg_block *block = rows->outputs;
+    uint64_t at = 0;
+    for (size_t k = 0; k < outputs; k++, at++) {
+        double sum, *to;
+        while (at == block->width) at = 0, block++;
+        to = block->start + at;
+        sum = c->first ? *to : 0.0;
         for (uint64_t chunk = 0; chunk < c->end - c->first; chunk++) sum += c->sums[chunk * outputs + k];
-        *rows->outputs[k] = is_last && rows->mean ? sum / (double)rows->count : sum;
+        *to = is_last && rows->mean ? sum / (double)rows->count : sum;
     }
 }
 

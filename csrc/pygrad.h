@@ -234,14 +234,16 @@ int pg_run(pg_program *program, const double *inputs, double *outputs);
  * over the rows. */
 pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
                             int reduced, int passes);
-/* Rows, in numbers that lie at constant distances: those of input or output k at columns[k], columns[k] + steps[k], ... */
+/* Some numbers side by side in each row of an array. */
+typedef struct pg_block {
+    double *start;                  /* in the first row */
+    uint64_t width, step;           /* how many; and how many numbers on those of the next row are */
+} pg_block;
 typedef struct pg_rows {
     uint64_t count;
     const double *once;             /* a number for each input; those of inputs by row are not read */
-    double *const *columns;         /* inputs by row, in their order */
-    const uint64_t *steps;
-    double *const *outputs;         /* for each output; reduced: where its one number is */
-    const uint64_t *output_steps;
+    const pg_block *inputs;         /* those by row, in their order */
+    const pg_block *outputs;        /* reduced: where their one row is */
     int mean;                       /* reduced: divide by the count of rows */
     int pass_errors;                /* a row that fails is nan in all outputs, and no error */
     uint64_t failed;                /* the first row that failed */

@@ -24,7 +24,7 @@ def map_leaves(change: Callable[[Any], Any], x: Any, dtype: type = object, whole
         return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
     if isinstance(x, dict):
         return {key: map_leaves(change, item, dtype, whole) for key, item in x.items()}
-    is_array = hasattr(x, "__array_interface__") and x.shape != ()  # numpy's, which need not be imported
+    is_array = hasattr(type(x), "__array_interface__") and x.shape != ()  # numpy's, which need not be imported
     if is_array and not (whole and x.dtype != object):
         out = numpy().empty(x.shape, dtype)
         for index, item in zip(numpy().ndindex(x.shape), x.reshape(-1).tolist()):

@@ -46,7 +46,7 @@ def key(x: Any, leaves: list[Any]) -> Any:
             tuple([name if type(name) is str else _exact(name) for name in x]),
             *[key(item, leaves) for item in x.values()],
         )
-    if hasattr(x, "__array_interface__") and x.shape != ():
+    if hasattr(type(x), "__array_interface__") and x.shape != ():
         items = [_single_key(item, leaves) for item in x.reshape(-1).tolist()]
         return (_FLAT, kind, x.shape, float) if items == [float] * len(items) else (kind, x.shape, tuple(items))
     return _single_key(x, leaves)
@@ -57,7 +57,7 @@ def is_flat(x: Any) -> bool:
     kind = type(x)
     if kind is list or kind is tuple:
         return {*map(type, x)} <= _NUMBERS
-    return hasattr(x, "__array_interface__") and x.shape != () and x.dtype.kind in "fiu" and x.dtype.itemsize <= 8
+    return hasattr(type(x), "__array_interface__") and x.shape != () and x.dtype.kind in "fiu" and x.dtype.itemsize <= 8
 
 
 def refilled(x: Any, numbers: list[float]) -> Any:
@@ -84,7 +84,7 @@ def _single_key(x: Any, leaves: list[Any]) -> Any:
         return float
     leaf = _leaf(x)
     if leaf is NotImplemented:
-        return fixed_key(x.item() if hasattr(x, "__array_interface__") else x)
+        return fixed_key(x.item() if hasattr(type(x), "__array_interface__") else x)
     leaves.append(leaf)
     return Value if isinstance(leaf, Value) else float
 
@@ -249,7 +249,7 @@ class Template:
         def fill(x: Any) -> Any:
             if type(x) is Place:
                 return results[x.index]
-            return x.copy() if hasattr(x, "__array_interface__") else x
+            return x.copy() if hasattr(type(x), "__array_interface__") else x
 
         return map_leaves(fill, self.shape, whole=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pygrad import _structure
 from pygrad._backends import programs
-from pygrad._backends.rows import MOST_THREADS, Columns, RowProgram
+from pygrad._backends.rows import MOST_THREADS, Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
 from pygrad.compiled import Compiled, Record
@@ -56,16 +56,16 @@ class Batched:
         example = tuple([x[0] if axis == 0 else x for x, axis in zip(args, axes)])
         recorded, leaves, spans = record(self._f, example, {}, ())
         by_row = bytearray(recorded.graph.inputs)
-        blocks = []
+        rows = Blocks()
         for place, axis in enumerate(axes):
             span = spans[place]
             if axis == 0 and span is not None:
                 by_row[span[0] : span[1]] = b"\1" * (span[1] - span[0])
-                blocks.append((_numbers(args[place], example[place], place), span[1] - span[0]))
+                rows.add(_numbers(args[place], example[place], place), span[1] - span[0])
             elif axis == 0:
                 raise TypeError(f"argument {place} is static: it can't differ from row to row")
         plan = self._plan(recorded, bytes(by_row))
-        return plan(recorded, leaves, count, Columns(blocks), self)
+        return plan(recorded, leaves, count, rows, self)
 
     def _axes(self, count: int) -> tuple[int | None, ...]:
         if not isinstance(self.in_axes, (tuple, list)):
@@ -116,7 +116,7 @@ def _count(rows: Iterable[Any]) -> int:
     """How many rows there are: as many in each argument."""
     counts = []
     for x in rows:
-        if not (isinstance(x, (list, tuple)) or (hasattr(x, "__array_interface__") and x.shape != ())):
+        if not (isinstance(x, (list, tuple)) or (hasattr(type(x), "__array_interface__") and x.shape != ())):
             raise TypeError(f"rows are an array or a list, not {type(x).__name__}; what all share has None in in_axes")
         counts.append(len(x))
     if len({*counts}) > 1:
@@ -128,7 +128,7 @@ def _count(rows: Iterable[Any]) -> int:
 
 def _numbers(x: Any, example: Any, place: int) -> Any:
     """An array of the numbers in all rows of argument ``place``, row after row."""
-    if hasattr(x, "__array_interface__") and x.dtype.kind in "fiub":
+    if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiub":
         return numpy().ascontiguousarray(x, dtype=float)
     try:
         if {*map(type, x)} <= _NUMBERS:
@@ -173,13 +173,14 @@ class _Sums:
         self._wanted = recorded.wanted if isinstance(recorded, Record) else ()
         self._program = RowProgram(recorded.graph, by_row, self._wanted, reduced=True)
 
-    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, columns: Columns, of: Batched) -> Any:
-        sums = programs.doubles(self._program.outputs)
+    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, rows: Blocks, of: Batched) -> Any:
+        sums, outputs = programs.doubles(self._program.outputs), Blocks()
+        outputs.add(programs.buffer(sums), self._program.outputs)
         self._program.run(
             count,
             recorded.inputs(leaves),
-            columns,
-            Columns([(programs.buffer(sums), self._program.outputs)]),
+            rows,
+            outputs,
             of.reduce == "mean",
             of.threads,
             of.errors == "nan",
@@ -196,14 +197,14 @@ class _Outputs:
         self._program = RowProgram(recorded.graph, by_row)
         self._layout, self._places = _structure.layout(recorded.template, recorded.outputs)
 
-    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, columns: Columns, of: Batched) -> Any:
+    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, rows: Blocks, of: Batched) -> Any:
         outputs = _Arrays(self._program.outputs, count, self._places)
         results = outputs.like(self._layout)
         self._program.run(
             count,
             recorded.inputs(leaves),
-            columns,
-            outputs.columns(),
+            rows,
+            outputs.blocks(),
             threads=of.threads,
             pass_errors=of.errors == "nan",
         )
@@ -217,8 +218,8 @@ class _Arrays:
     def __init__(self, outputs: int, count: int, places: Sequence[int | None]) -> None:
         """``places``: of the leaves that come, in their order, the outputs that they are; None for numbers."""
         self._count, self._places = count, iter(places)
-        self._columns = Columns()
-        self._starts, self._steps = [0] * outputs, [1] * outputs
+        self._blocks = Blocks()
+        self._starts, self._steps = [0] * outputs, [0] * outputs
         self._repeated: list[tuple[Any, Any]] = []
         self._first: dict[int, Any] = {}
 
@@ -236,7 +237,7 @@ class _Arrays:
 
     def _array(self, numbers: list[Any], shape: tuple[int, ...]) -> Any:
         made = numpy().empty((self._count, len(numbers)))
-        start, width = self._columns.start_of(made), len(numbers)
+        start, width = self._blocks.keep(made), len(numbers)
         for i, number in enumerate(numbers):
             place = next(self._places)
             if place is None:
@@ -250,10 +251,15 @@ class _Arrays:
                 self._first[place] = made[:, i]
         return made.reshape((self._count, *shape))
 
-    def columns(self) -> Columns:
-        self._columns.addresses.extend(self._starts)
-        self._columns.steps.extend(self._steps)
-        return self._columns
+    def blocks(self) -> Blocks:
+        """Of outputs that stand side by side one block."""
+        first = 0
+        for k in range(1, len(self._starts) + 1):
+            step = self._steps[first] if self._starts else 0
+            if k == len(self._starts) or self._starts[k] != self._starts[k - 1] + 8 or self._steps[k] != step:
+                self._blocks.add_some(self._starts[first], k - first, step)
+                first = k
+        return self._blocks
 
     def repeat(self) -> None:
         """Copy what stands in several places."""
@@ -263,7 +269,7 @@ class _Arrays:
 
 def _shape(x: Any) -> tuple[int, ...] | None:
     """That of an array, a list of lists, or a number; None where lists are not even, or have something else in them."""
-    if hasattr(x, "__array_interface__"):
+    if hasattr(type(x), "__array_interface__"):
         return tuple(x.shape)
     if not isinstance(x, list):
         return ()

@@ -182,7 +182,7 @@ class Compiled:
         leaves: Sequence[Any] = args
         record = self._by_types.get((*map(type, args),))
         if record is None or kwargs or record.is_moved():
-            record, leaves = self.record(args, kwargs)
+            record, leaves, _ = self.record(args, kwargs)
         else:
             self._hits += 1
             result = record.call(args)
@@ -190,16 +190,17 @@ class Compiled:
                 return result
         return record.template.filled(record.values(leaves))
 
-    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Record, list[Any]]:
-        """The record for some arguments, made where there is none, and the numbers and Values in them."""
+    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Record, list[Any], list[int]]:
+        """The record for some arguments, made where there is none; the numbers and Values in them; and how many of
+        these there are up to the end of each argument, -1 for one that is static."""
         args, kwargs = self._bound(args, kwargs)
         leaves: list[Any] = []
-        key = tuple(
-            [
-                (name, _structure.fixed_key(x) if name in self.static else _structure.key(x, leaves))
-                for name, x in self._named(args, kwargs)
-            ]
-        )
+        parts, ends = [], []
+        for name, x in self._named(args, kwargs):
+            is_static = name in self.static
+            parts.append((name, _structure.fixed_key(x) if is_static else _structure.key(x, leaves)))
+            ends.append(-1 if is_static else len(leaves))
+        key = tuple(parts)
         record = self._records.get(key)
         if record is None or record.is_moved():
             self._lost |= record is not None
@@ -214,7 +215,7 @@ class Compiled:
             self._by_types[tuple(map(type, args))] = record
             if self._records.get(key) is not record:  # it has been dropped already
                 self._by_types.pop(tuple(map(type, args)), None)
-        return record, leaves
+        return record, leaves, ends
 
     def of_numbers(self, args: tuple[Any, ...]) -> Record | None:
         """The record for arguments that are all floats and ints, if there is one already."""
@@ -298,7 +299,7 @@ class Compiled:
         function finds elsewhere; its outputs are what the function returns."""
         if is_tracing():
             refuse("a graph is asked for in a compiled function: call the function there, without .graph")
-        record, leaves = self.record(args, kwargs)
+        record, leaves, _ = self.record(args, kwargs)
         given = [leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]
         inputs = [*given, *record.found()]
         return Graph.of(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from types import MethodType
 from typing import Any, Optional
 
 from pygrad._backends import core, programs
 from pygrad._backends.interface import required_number
-from pygrad._backends.rows import Columns, RowProgram
+from pygrad._backends.rows import Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
 from pygrad._structure import Template, layout, refilled, size
@@ -48,16 +47,19 @@ def record(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[
 
 
 def _record_compiled(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Recording:
-    counts = f.counts(args)
+    counts = f.counts(args) if places else ()
     for place in places:
         if counts[place] >= 0 and counts[place] != size(args[place]):
             # not all are numbers to f: bools, or what is refused here
             number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
             args = (*args[:place], number, *args[place + 1 :])
-            counts[place] = size(number)
-    recorded, leaves = f.record(args, kwargs)
-    ends = [*accumulate([max(count, 0) for count in counts])]
-    return recorded, leaves, [None if count < 0 else (end - count, end) for count, end in zip(counts, ends)]
+    recorded, leaves, ends = f.record(args, kwargs)
+    spans: list[tuple[int, int] | None] = []
+    start = 0
+    for end in ends:
+        spans.append(None if end < 0 else (start, end))
+        start = max(start, end)
+    return recorded, leaves, spans
 
 
 def _record_plain(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Recording:
@@ -154,6 +156,8 @@ def along_rows(tangents: Recorded, leaves: Sequence[Any], directions: Any, count
         inputs = tangents.graph.inputs
         program = tangents.made["rows"] = RowProgram(tangents.graph, bytes(inputs - n) + b"\1" * n)
     results = array("d", bytes(8 * count * tangents.outputs))
-    columns = Columns([(directions, n)]), Columns([(results, tangents.outputs)])
-    program.run(count, tangents.inputs(leaves), *columns)
+    rows, outputs = Blocks(), Blocks()
+    rows.add(directions, n)
+    outputs.add(results, tangents.outputs)
+    program.run(count, tangents.inputs(leaves), rows, outputs)
     return results

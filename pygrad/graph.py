@@ -121,7 +121,7 @@ class Graph:
         others = [value.data for value in self.inputs[self._arguments :]]
         values, rows = self._split(self._run(range(self._arguments), numbers + others), self._arguments)
         shaped: list[Any] = rows if is_list else [row[0] for row in rows]
-        if is_list and hasattr(x, "__array_interface__"):
+        if is_list and hasattr(type(x), "__array_interface__"):
             shaped = [numpy().array(row) for row in rows]
         return (values[0], shaped[0]) if self._is_single else (values, shaped)
 

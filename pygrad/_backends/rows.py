@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 import os
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pygrad._backends.programs import FrozenGraph, error_of, error_of_run
 from pygrad._cffi import ffi, lib
 
-#: An array of pointers, or of numbers as wide as one.
-_POINTERS = "Q" if ffi.sizeof("void *") == 8 else "I"
 #: A thread is begun for so many instructions and rows: they take ten times as long as beginning it does.
 WORTH_A_THREAD = 500_000
 MOST_THREADS = lib.PG_MOST_CHUNKS
 
 
-class Columns:
-    """Where numbers of a row are in arrays of doubles, and how many numbers on those of the next row."""
+class Blocks:
+    """Where the numbers of rows are: side by side in arrays of doubles."""
 
-    def __init__(self, blocks: Iterable[tuple[Any, int]] = ()) -> None:
-        """``blocks`` are arrays of rows, one after the other, and how many numbers a row of each has."""
-        self.addresses, self.steps = array(_POINTERS), array("Q")
+    def __init__(self) -> None:
+        self._blocks: list[tuple[int, int, int]] = []  # the first number's address; how many; the step to the next row
         self._arrays: list[Any] = []  # which live as long
-        for numbers, width in blocks:
-            start = self.start_of(numbers)
-            self.addresses.extend(range(start, start + 8 * width, 8))
-            self.steps.extend([width] * width)
 
-    def start_of(self, numbers: Any) -> int:
-        """The address of an array, which is kept."""
+    def add(self, numbers: Any, width: int) -> int:
+        """An array whose rows of ``width`` numbers follow each other. Returns its address."""
+        start = self.keep(numbers)
+        self.add_some(start, width, width)
+        return start
+
+    def keep(self, numbers: Any) -> int:
+        """The address of an array of which some are to be added."""
         buffer = ffi.from_buffer(numbers)
         self._arrays.append(buffer)
         return int(ffi.cast("uintptr_t", buffer))
 
-    def pointers(self) -> Any:
-        addresses, steps = ffi.from_buffer(self.addresses), ffi.from_buffer(self.steps)
-        return ffi.cast("double **", addresses), ffi.cast("uint64_t *", steps)
+    def add_some(self, start: int, width: int, step: int) -> None:
+        self._blocks.append((start, width, step))
+
+    def made(self) -> Any:
+        made = ffi.new("pg_block[]", len(self._blocks) + 1)
+        for block, (start, width, step) in zip(made, self._blocks):
+            block.start, block.width, block.step = ffi.cast("double *", start), width, step
+        return made
 
     def row(self, index: int) -> list[float]:
         """The numbers of a row."""
-        return [float(ffi.cast("double *", address)[index * step]) for address, step in zip(self.addresses, self.steps)]
+        numbers: list[float] = []
+        for start, width, step in self._blocks:
+            numbers += ffi.unpack(ffi.cast("double *", start) + index * step, width) if width else []
+        return numbers
 
 
 class RowProgram:
@@ -61,8 +67,8 @@ class RowProgram:
         self,
         count: int,
         once: Any,
-        columns: Columns,
-        outputs: Columns,
+        inputs: Blocks,
+        outputs: Blocks,
         mean: bool = False,
         threads: int | None = None,
         pass_errors: bool = False,
@@ -74,21 +80,21 @@ class RowProgram:
             threads = max(1, min(_processors(), count * self._length // WORTH_A_THREAD))
         rows = ffi.new("pg_rows *")
         rows.count, rows.once, rows.mean, rows.pass_errors = count, once, mean, pass_errors
-        rows.columns, rows.steps = columns.pointers()
-        rows.outputs, rows.output_steps = outputs.pointers()
+        blocks = inputs.made(), outputs.made()
+        rows.inputs, rows.outputs = blocks
         chunks = lib.pg_row_chunks(self.pointer, count)
         for start in range(0, chunks or 1, lib.PG_MOST_CHUNKS):  # between these KeyboardInterrupt is raised
             end = min(start + lib.PG_MOST_CHUNKS, chunks)
             status = lib.pg_run_rows_aside(self.pointer, rows, start, end, min(threads, MOST_THREADS))
             if status == lib.PG_FAILED:
-                raise self._error(rows.failed, once, columns)
+                raise self._error(rows.failed, once, inputs)
             if status:
                 raise error_of(status)
 
-    def _error(self, row: int, once: Any, columns: Columns) -> Exception:
+    def _error(self, row: int, once: Any, by_row: Blocks) -> Exception:
         inputs = ffi.new("double[]", self.inputs + 1)
         ffi.memmove(inputs, once, self.inputs * ffi.sizeof("double"))
-        for place, number in zip([i for i, differs in enumerate(self._by_row) if differs], columns.row(row)):
+        for place, number in zip([i for i, differs in enumerate(self._by_row) if differs], by_row.row(row)):
             inputs[place] = number
         error = error_of_run(self._graph, inputs)
         return type(error)(f"{error}, in row {row}")

@@ -80,7 +80,7 @@ def _compiled() -> Programs:
 
     @cache
     def prepare(program: Program) -> Prepared:
-        record, numbers = compile(program.function).record((program.numbers,), {})
+        record, numbers = compile(program.function).record((program.numbers,), {})[:2]
         code = record.graph.program(range(len(numbers)))
         inputs = record.graph.inputs_with(numbers)
         return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, ((0, len(numbers)),))

@@ -434,27 +434,26 @@ static void run_rows(life *l, int i)
     const size_t count = inputs && byte(l) % 2;
     const int reduced = byte(l) % 2, threads = byte(l) % 4;
     uint8_t *by_row = calloc(inputs + 1, 1);
-    double *numbers = calloc(ROWS * inputs + 1, sizeof *numbers), **columns = calloc(inputs + 1, sizeof *columns);
-    uint64_t *steps = calloc(inputs + 1, sizeof *steps), failed = UINT64_MAX;
+    double *numbers = calloc(ROWS * inputs + 1, sizeof *numbers);
+    pg_block *blocks = calloc(inputs + 1, sizeof *blocks);
+    uint64_t failed = UINT64_MAX;
     pg_program *p, *single;
     size_t given = 0;
-    if (!by_row || !numbers || !columns || !steps) fail("no memory");
+    if (!by_row || !numbers || !blocks) fail("no memory");
     for (uint32_t k = 0; k < inputs; k++) {
         by_row[k] = (uint8_t)(byte(l) % 2);
         for (uint32_t r = 0; r < ROWS; r++) numbers[r * inputs + k] = by_row[k] || !r ? number(l) : numbers[k];
-        if (by_row[k]) columns[given] = numbers + k, steps[given++] = inputs;
+        if (by_row[k]) blocks[given++] = (pg_block){numbers + k, 1, inputs};
     }
     p = l->graphs[i] ? pg_compile_rows(l->graphs[i], count, &wanted, by_row, reduced, PG_ALL_PASSES) : NULL;
     single = l->graphs[i] ? pg_compile(l->graphs[i], count, &wanted, PG_ALL_PASSES) : NULL;
     if (p && single) {
         const uint32_t outputs = pg_program_outputs(p), values = (uint32_t)pg_graph_measure(l->graphs[i]).outputs;
         double *results = calloc(ROWS * outputs + 1, sizeof *results), *out = calloc(outputs + 1, sizeof *out);
-        double **to = calloc(outputs + 1, sizeof *to);
-        uint64_t *to_steps = calloc(outputs + 1, sizeof *to_steps);
-        pg_rows rows = {ROWS, numbers, columns, steps, to, to_steps, byte(l) % 2, byte(l) % 2, 0};
+        const pg_block to = {results, outputs, outputs};
+        pg_rows rows = {ROWS, numbers, blocks, &to, byte(l) % 2, byte(l) % 2, 0};
         int status, now = PG_OK;
-        if (!results || !out || !to || !to_steps) fail("no memory");
-        for (uint32_t k = 0; k < outputs; k++) to[k] = results + k, to_steps[k] = outputs;
+        if (!results || !out) fail("no memory");
         status = pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS), threads);
         for (uint64_t r = 0; r < ROWS && failed == UINT64_MAX && now != PG_NO_MEMORY; r++) {
             now = pg_run(single, numbers + r * inputs, out);
@@ -467,10 +466,10 @@ static void run_rows(life *l, int i)
             fail("another row fails than by itself");
         if (status == PG_OK && failed != UINT64_MAX && !rows.pass_errors) fail("a row fails without an error");
         if (pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS) + 1, threads) != PG_BAD_COUNT) fail("a chunk too many");
-        free(results), free(out), free(to), free(to_steps);
+        free(results), free(out);
     }
     pg_program_free(p), pg_program_free(single);
-    free(by_row), free(numbers), free(columns), free(steps);
+    free(by_row), free(numbers), free(blocks);
 }
 
 static void derive(life *l, int i)

@@ -705,8 +705,7 @@ enum { MOST_ROWS = 600 };
 
 typedef struct batch {
     double numbers[MOST_ROWS][2], results[MOST_ROWS][3], sums[3];
-    double *columns[2], *outputs[3];
-    uint64_t steps[2], output_steps[3];
+    pg_block inputs[2], outputs[3];
     pg_rows rows;
 } batch;
 
@@ -716,10 +715,10 @@ static void lay_out(batch *b, uint64_t count, int is_reduced, int shares_y, cons
     *b = (batch){.rows = {.count = count, .once = once}};
     for (int r = 0; r < MOST_ROWS; r++)
         b->numbers[r][0] = 0.25 * r - 3.0, b->numbers[r][1] = shares_y ? once[1] : 0.5 + r;
-    for (int k = 0; k < 2; k++) b->columns[k] = &b->numbers[0][k], b->steps[k] = 2;
-    for (int k = 0; k < 3; k++) b->outputs[k] = is_reduced ? &b->sums[k] : &b->results[0][k], b->output_steps[k] = 3;
-    b->rows.columns = b->columns, b->rows.steps = b->steps;
-    b->rows.outputs = b->outputs, b->rows.output_steps = b->output_steps;
+    for (int k = 0; k < 2; k++) b->inputs[k] = (pg_block){&b->numbers[0][k], 1, 2};
+    b->outputs[0] = is_reduced ? (pg_block){b->sums, 3, 3} : (pg_block){&b->results[0][0], 1, 3};
+    b->outputs[1] = (pg_block){&b->results[0][1], 2, 3};
+    b->rows.inputs = b->inputs, b->rows.outputs = b->outputs;
 }
 
 static int run_all_rows(pg_program *p, pg_rows *rows, int threads)
@@ -794,7 +793,7 @@ static void test_rows_that_fail(void)
         b.rows.pass_errors = 1;
         CHECK(run_all_rows(p, &b.rows, threads) == PG_OK);
         for (int r = 0; r < MOST_ROWS; r++) CHECK(!isnan(b.results[r][0]) == (b.numbers[r][0] > 0.0));
-        for (int k = 0; k < 3; k++) b.outputs[k] = &b.sums[k];
+        b.outputs[0] = (pg_block){b.sums, 3, 3};
         CHECK(run_all_rows(sum, &b.rows, threads) == PG_OK && isnan(b.sums[0]) && isnan(b.sums[1]));
         b.rows.once = zero, b.rows.pass_errors = 0;         /* what fails in all rows fails in the first */
         CHECK(run_all_rows(sum, &b.rows, threads) == PG_FAILED && b.rows.failed == 0);

@@ -66,11 +66,11 @@ static void read_block(const worker *w, uint64_t row, int rows)
     for (size_t c = 0; c < columns; c++, k++) {
         double *to = w->lanes + PG_LANES * c;
         const double *column;
-        uint64_t step;
+        int64_t step;
         while (k == block->width) k = 0, block++;
         step = block->step;
-        column = block->start + k + row * step;
-        for (int l = 0; l < PG_LANES; l++) to[l] = column[l < rows ? (uint64_t)l * step : 0]; /* the first fills up */
+        column = block->start + k + (int64_t)row * step;
+        for (int l = 0; l < PG_LANES; l++) to[l] = column[l < rows ? l * step : 0]; /* the first fills up */
     }
 }
 
@@ -84,10 +84,10 @@ static void write_block(const worker *w, uint64_t row, int rows, unsigned failed
         const double once = each ? 0.0 : w->crew->once[PG_IDS(program->outputs)[k]];
         const double *from = each ? lanes_of(program, w->lanes, k) : &once;
         double *to;
-        uint64_t step;
+        int64_t step;
         while (at == block->width) at = 0, block++;
         step = block->step;
-        to = block->start + at + row * step;
+        to = block->start + at + (int64_t)row * step;
         for (int l = 0; l < rows; l++, to += step) *to = failed >> l & 1 ? NAN : from[each ? l : 0] + 0.0;
     }
 }

@@ -237,7 +237,8 @@ pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t 
 /* Some numbers side by side in each row of an array. */
 typedef struct pg_block {
     double *start;                  /* in the first row */
-    uint64_t width, step;           /* how many; and how many numbers on those of the next row are */
+    uint64_t width;                 /* how many */
+    int64_t step;                   /* so many numbers on are those of the next row */
 } pg_block;
 typedef struct pg_rows {
     uint64_t count;

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from weakref import ref
 
-from pygrad._backends.interface import number
+from pygrad._backends.interface import number, required_number
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
 from pygrad.value import Value, operands
@@ -68,6 +68,13 @@ def refilled(x: Any, numbers: list[float]) -> Any:
         return numbers if type(x) is list else tuple(numbers)
     given = iter(numbers)
     return map_leaves(lambda _: next(given), x, float)
+
+
+def numbers_in(x: Any, what: str) -> list[float]:
+    """All numbers of a nesting. TypeError for what is none."""
+    if is_flat(x):
+        return x.reshape(-1).tolist() if hasattr(x, "shape") else list(x)
+    return [required_number(item, what) for item in leaves_of(x)]
 
 
 def size(x: Any) -> int:

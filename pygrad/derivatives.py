@@ -149,15 +149,27 @@ def tangents(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tupl
     return recorded.made[key], leaves, spans
 
 
-def along_rows(tangents: Recorded, leaves: Sequence[Any], directions: Any, count: int, n: int) -> Any:
-    """The tangents along each of some directions of n components, one after the other."""
+def along_rows(tangents: Recorded, leaves: Sequence[Any], directions: Any, n: int, count: int, results: Any) -> None:
+    """Write the tangents along some directions of n components to an array, one after the other."""
+    rows = Blocks()
+    rows.add(directions, n)
+    _run_along(tangents, leaves, rows, n, count, results)
+
+
+def along_units(tangents: Recorded, leaves: Sequence[Any], n: int, results: Any) -> None:
+    """The same along each of the n unit vectors."""
+    one_among_zeros = array("d", [0.0]) * (2 * n)
+    one_among_zeros[n] = 1.0
+    rows = Blocks()
+    rows.add_some(rows.keep(one_among_zeros) + 8 * n, n, -1)  # each begins a number before the last
+    _run_along(tangents, leaves, rows, n, n, results)
+
+
+def _run_along(tangents: Recorded, leaves: Sequence[Any], rows: Blocks, n: int, count: int, results: Any) -> None:
     program = tangents.made.get("rows")
     if program is None:
         inputs = tangents.graph.inputs
         program = tangents.made["rows"] = RowProgram(tangents.graph, bytes(inputs - n) + b"\1" * n)
-    results = array("d", bytes(8 * count * tangents.outputs))
-    rows, outputs = Blocks(), Blocks()
-    rows.add(directions, n)
+    outputs = Blocks()
     outputs.add(results, tangents.outputs)
     program.run(count, tangents.inputs(leaves), rows, outputs)
-    return results

@@ -10,7 +10,7 @@ from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
-from pygrad._structure import is_flat, refilled, size
+from pygrad._structure import is_flat, numbers_in, refilled, size
 from pygrad.tracing import is_tracing, refuse
 from pygrad.transform import Transform, compiled_in, in_each, lifted
 from pygrad.value import Value
@@ -139,12 +139,12 @@ class _Hessian(_Transform):
         wanted = derivatives.spans_of(spans, places)
         sizes = [end - start for start, end in wanted]
         n = sum(sizes)
-        directions = array("d", bytes(8 * n * n))
-        directions[:: n + 1] = array("d", [1.0]) * n
-        columns = derivatives.along_rows(tangents, leaves, directions, n, n)
         likes = [args[place] for place in places]
-        if not self.is_many and is_flat(likes[0]) and hasattr(likes[0], "shape"):
-            return numpy().frombuffer(columns).reshape(likes[0].shape * 2)
+        is_array = not self.is_many and is_flat(likes[0]) and hasattr(likes[0], "shape")
+        columns: Any = numpy().empty(n * n) if is_array else array("d", bytes(8 * n * n))
+        derivatives.along_units(tangents, leaves, n, columns)
+        if is_array:
+            return columns.reshape(likes[0].shape * 2)
         starts = [0, *accumulate(sizes)]
 
         def block(a: int, b: int) -> Any:
@@ -177,15 +177,16 @@ class _Product(_Transform):
         tangents, leaves, spans = derivatives.tangents(self._differentiated(), (x, *others), kwargs, (0,))
         ((start, end),) = derivatives.spans_of(spans, (0,))
         n = end - start
-        components = [required_number(c, "a component of v") for c in leaves_of(v)]
+        components = numbers_in(v, "a component of v")
         if size(v) == n:
             return self._nested(v, tangents, [tangents.numbers(leaves, (), components)])
         if len(components) != n * (len(v) if hasattr(v, "__len__") else 1):
             raise ValueError(
                 f"v has {len(components)} numbers and x {n}: v is one direction, or a row for each of several"
             )
-        results = derivatives.along_rows(tangents, leaves, array("d", components), len(v), n)
         m = tangents.outputs
+        results = array("d", bytes(8 * len(v) * m))
+        derivatives.along_rows(tangents, leaves, array("d", components), n, len(v), results)
         return self._nested(v, tangents, [results[i * m : (i + 1) * m].tolist() for i in range(len(v))])
 
     def _differentiated(self) -> Any:

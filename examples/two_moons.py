@@ -59,12 +59,14 @@ def main() -> None:
     optimizer = SGD(model.parameters(), lr=0.2, momentum=0.8, weight_decay=1e-4)
     schedule = LinearLR(optimizer, start_factor=1.0, end_factor=0.1, total_iters=options.steps)
 
-    @pygrad.compile  # recorded at the first call; a program in C from then on
-    def loss_of(points, labels):
-        return losses.hinge([model(point) for point in points], labels)
+    model.compile()  # recorded at its first call; a program in C from then on
 
+    def loss_of(point, label):
+        return losses.hinge(model(point), label)
+
+    mean_loss = pygrad.vmap(loss_of, reduce="mean")  # of all points, in lanes
     for step in range(options.steps):
-        loss = loss_of(points, labels)
+        loss = mean_loss(points, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from types import MethodType
+from typing import Any, TypeVar
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
@@ -51,6 +52,18 @@ class Module:
         """Set the grad of every parameter to 0."""
         core.zero_grads(self.parameters())
 
+    def compile(self: M) -> M:
+        """Let calls of the model run as programs, recorded once for each structure of its arguments: see
+        `pygrad.compile`. A call is then one node, with local gradients to the parameters. Returns the model itself.
+
+        >>> model = Neuron(2).compile()
+        >>> len(model([1.0, 2.0])._prev) == len(model.parameters())
+        True
+        """
+        if not hasattr(type(self), "_plain"):
+            self.__class__ = _compiled_class(type(self))
+        return self
+
     def state_dict(self) -> dict[str, float]:
         """The parameters' data by name, plain floats: to be kept in any format.
 
@@ -75,6 +88,39 @@ class Module:
             raise KeyError("; ".join(complaints))
         for name, number in {name: required_number(state[name], name) for name in parameters}.items():
             parameters[name].data = number
+
+
+M = TypeVar("M", bound=Module)
+
+
+def _compiled_class(kind: type[Any]) -> type[Any]:
+    """The same class but for its calls. (Python looks `__call__` up in the class, not in the object.)"""
+    from pygrad.compiled import Compiled
+
+    if "_compiled_class" in vars(kind):
+        return kind._compiled_class  # type: ignore[no-any-return]
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if "_compiled" not in vars(self):
+            vars(self)["_compiled"] = Compiled(MethodType(kind.__call__, self))
+        return vars(self)["_compiled"](*args, **kwargs)
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        state = {name: part for name, part in vars(self).items() if name != "_compiled"}
+        return _compiled_copy, (kind, state)
+
+    members: dict[str, Any] = {"__call__": __call__, "__reduce_ex__": __reduce_ex__, "_plain": kind}
+    bases: tuple[type[Any], ...] = (kind,)
+    made: Any = type(str(kind.__name__), bases, members)
+    made.__module__, made.__qualname__, made.__doc__ = kind.__module__, kind.__qualname__, kind.__doc__
+    kind._compiled_class = made
+    return made  # type: ignore[no-any-return]
+
+
+def _compiled_copy(kind: type[Any], state: dict[str, Any]) -> Any:
+    copy = kind.__new__(kind)
+    vars(copy).update(state)
+    return copy.compile()
 
 
 def _check_nonlin(nonlin: Any) -> None:

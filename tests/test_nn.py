@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
 import random
 
 import pytest
 
+import pygrad
 from pygrad import Value, losses, reference, softmax
 from pygrad.engine import Value as EngineValue
 from pygrad.nn import MLP, Layer, Module, Neuron
@@ -176,3 +180,37 @@ def test_losses():
     ):
         with pytest.raises(error):
             call()
+
+
+def test_a_compiled_model(no_leak):
+    model = MLP(2, [4, 1])
+    expected, x = model([1.0, 2.0]).data, [Value(1.0), Value(2.0)]
+    assert model.compile() is model and model.compile() is model and isinstance(model, MLP)
+    assert repr(model) == repr(MLP(2, [4, 1])) and len(model.parameters()) == 17
+    y = model(x)
+    assert y.data == expected and len(y._prev) == 19
+    y.backward()
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), copy.copy(model)):
+        assert type(copied) is type(model) and copied([1.0, 2.0]).data == expected
+    gradient = [p.grad for p in model.parameters()]
+    model.zero_grad()
+    model._plain.__call__(model, x).backward()
+    assert [p.grad for p in model.parameters()] == pytest.approx(gradient, rel=1e-12)
+    model.layers[1].neurons[0].b.data += 1.0  # read at each call
+    assert model([1.0, 2.0]).data == pytest.approx(expected + 1.0)
+    del model.layers[1], y  # noticed as the Values that it had are gone
+    gc.collect()
+    assert len(model([1.0, 2.0])) == 4
+
+
+class Doubled(MLP):
+    def __call__(self, x):
+        return super().__call__(x) * 2.0
+
+
+def test_a_compiled_model_of_another_class():
+    model = Doubled(2, [3, 1])
+    expected = model([0.5, 0.25]).data
+    assert model.compile()([0.5, 0.25]).data == expected
+    assert pickle.loads(pickle.dumps(model))([0.5, 0.25]).data == expected
+    assert pygrad.compile(lambda x: model(x) + 1.0)([0.5, 0.25]).data == expected + 1.0

@@ -118,7 +118,7 @@ def _compiled_class(kind: type[Any]) -> type[Any]:
 
 
 def _compiled_copy(kind: type[Any], state: dict[str, Any]) -> Any:
-    copy = kind.__new__(kind)
+    copy: Any = object.__new__(kind)
     vars(copy).update(state)
     return copy.compile()
 

@@ -14,28 +14,18 @@ static void *reallocate(void *context, void *block, size_t size)
     return NULL;
 }
 
-void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
+int pgi_reserve(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
 {
     const size_t needed = vector->count + count;
-    if (needed > vector->room || !vector->items) {
-        size_t room = vector->room + vector->room / 2 + 8;
-        void *items;
-        if (room > PG_MOST) room = PG_MOST;
-        if (room < needed) room = needed;
-        if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return NULL;
-        if (!(items = memory->resize(memory->context, vector->items, room * element))) return NULL;
-        vector->items = items;
-        vector->room = room;
-    }
-    vector->count = needed;
-    return (char *)vector->items + (needed - count) * element;
-}
-
-int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
-{
-    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
-    if (place) *place = id;
-    return place != NULL;
+    size_t room = vector->room + vector->room / 2 + 8;
+    void *items;
+    if (room > PG_MOST) room = PG_MOST;
+    if (room < needed) room = needed;
+    if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return 0;
+    if (!(items = memory->resize(memory->context, vector->items, room * element))) return 0;
+    vector->items = items;
+    vector->room = room;
+    return 1;
 }
 
 void pgi_forget(const pg_memory *memory, pg_vector *vector)

@@ -7,9 +7,24 @@
 enum { PG_MOST = INT32_MAX };           /* elements in a vector: an id leaves a bit free */
 
 /* What adds to a vector returns NULL, or 0, without memory, and the vector is as it was. */
-void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
-int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id);
+int pgi_reserve(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
 void pgi_forget(const pg_memory *memory, pg_vector *vector);
+
+static inline void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
+{
+    const size_t at = vector->count;
+    if (PG_UNLIKELY(count > vector->room - at || !vector->items) && !pgi_reserve(memory, vector, count, element))
+        return NULL;
+    vector->count += count;
+    return (char *)vector->items + at * element;
+}
+
+static inline int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
+{
+    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
+    if (place) *place = id;
+    return place != NULL;
+}
 
 pg_graph *pgi_graph_new(const pg_memory *memory);
 /* What an operation on a list, not one that chooses, says of an empty one. */

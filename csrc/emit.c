@@ -12,6 +12,14 @@ static uint64_t hash_of(const pg_instruction *i)
     return hash ^ hash >> 32;
 }
 
+/* Its place in the table: near those of instructions with operands as recent, so that the processor's nearest cache has
+ * the places that are looked at. */
+static size_t place_of(const pg_instruction *i, uint64_t hash)
+{
+    if (i->op == PG_OP_number) return (size_t)hash;
+    return (i->x > i->y ? i->x : i->y) + (size_t)(hash & (PG_NEAR - 1));
+}
+
 /* The id of an instruction: that of an equal one, or a new one. Of two instructions with one place in the table the
  * later is remembered, so that it needs no more room and no search; an equal one is lost now and then in large graphs. */
 static pg_id append(pg_emitter *e, pg_instruction made)
@@ -21,7 +29,7 @@ static pg_id append(pg_emitter *e, pg_instruction made)
     if (e->failed) return 0;
     if (e->passes & PG_SHARE) {
         const uint64_t hash = hash_of(&made);
-        pg_seen *seen = &e->seen[(size_t)hash & e->mask];
+        pg_seen *seen = &e->seen[place_of(&made, hash) & e->mask];
         if (seen->id && seen->tag == (uint32_t)(hash >> 32)) {
             pg_instruction *other = &CODE(e)[seen->id - 1];
             if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
@@ -138,7 +146,7 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
     const pg_memory *m = &graph->memory;
     pg_instruction *code;
     size_t places = 64;
-    while (places < 4 * graph->nodes.count && places < PG_MOST_SEEN) places *= 2;
+    while (places < 2 * graph->nodes.count && places < PG_MOST_SEEN) places *= 2;
     memset(e, 0, sizeof *e);
     e->memory = *m;
     e->passes = passes;

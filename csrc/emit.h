@@ -6,7 +6,7 @@
 
 #define PG_NONE UINT32_MAX              /* no id */
 
-enum { PG_MOST_SEEN = 1 << 17 };        /* what fits a processor's cache */
+enum { PG_MOST_SEEN = 1 << 17, PG_NEAR = 1 << 10 };     /* places: what fits a processor's cache, and its nearest */
 
 /* An instruction that was emitted, at a place by its hash. */
 typedef struct pg_seen {

@@ -5,19 +5,13 @@
 
 /* -- equal instructions ---------------------------------------------------------------------------- */
 
-static uint64_t hash_of(const pg_instruction *i)
+/* The place of an instruction in the table: near those of others with operands as recent, so that the processor's
+ * nearest cache has the places that are looked at. */
+static size_t place_of(const pg_instruction *i)
 {
-    uint64_t hash = ((uint64_t)i->x << 32 | i->y) * 0x9E3779B97F4A7C15u;
-    hash = (hash ^ hash >> 29 ^ (uint64_t)i->w << 8 ^ i->op) * 0xBF58476D1CE4E5B9u;
-    return hash ^ hash >> 32;
-}
-
-/* Its place in the table: near those of instructions with operands as recent, so that the processor's nearest cache has
- * the places that are looked at. */
-static size_t place_of(const pg_instruction *i, uint64_t hash)
-{
-    if (i->op == PG_OP_number) return (size_t)hash;
-    return (i->x > i->y ? i->x : i->y) + (size_t)(hash & (PG_NEAR - 1));
+    const uint64_t all = ((uint64_t)i->x << 32 | i->y) ^ (uint64_t)i->w << 16 ^ (uint64_t)i->op << 24;
+    const size_t hash = (size_t)(all * 0x9E3779B97F4A7C15u >> 40);
+    return i->op == PG_OP_number ? hash : (i->x > i->y ? i->x : i->y) + hash % PG_NEAR;
 }
 
 /* The id of an instruction: that of an equal one, or a new one. Of two instructions with one place in the table the
@@ -28,16 +22,15 @@ static pg_id append(pg_emitter *e, pg_instruction made)
     pg_instruction *place;
     if (e->failed) return 0;
     if (e->passes & PG_SHARE) {
-        const uint64_t hash = hash_of(&made);
-        pg_seen *seen = &e->seen[place_of(&made, hash) & e->mask];
-        if (seen->id && seen->tag == (uint32_t)(hash >> 32)) {
-            pg_instruction *other = &CODE(e)[seen->id - 1];
+        pg_id *seen = &e->seen[place_of(&made) & e->mask];
+        if (*seen) {
+            pg_instruction *other = &CODE(e)[*seen - 1];
             if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
                 other->checked |= made.checked;
-                return seen->id - 1;
+                return *seen - 1;
             }
         }
-        *seen = (pg_seen){id + 1, (uint32_t)(hash >> 32)};
+        *seen = id + 1;
     }
     if (!(place = pgi_extend(&e->memory, &e->code, 1, sizeof *place))) {
         e->failed = 1;
@@ -151,16 +144,22 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
     e->memory = *m;
     e->passes = passes;
     e->mask = places - 1;
-    code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
-    if (!code || !e->seen) return 0;
+    if (!e->seen || !pgi_reserve(m, &e->code, 2 * graph->nodes.count, sizeof *code)) return 0;
+    code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);
     memset(e->seen, 0, places * sizeof *e->seen);
     for (pg_id i = 0; i < graph->inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
     return 1;
 }
 
+void pgi_emitter_close(pg_emitter *e)
+{
+    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
+    e->seen = NULL;
+}
+
 void pgi_emitter_end(pg_emitter *e)
 {
+    pgi_emitter_close(e);
     pgi_forget(&e->memory, &e->code);
-    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
 }

@@ -279,6 +279,7 @@ static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const ui
         done = pgi_append(m, outputs, at[PG_IDS(graph->outputs)[k]]);
     done = done && (!count || pgi_derive(e, graph, at, count, wanted, outputs));
     give(m, at);
+    pgi_emitter_close(e);               /* what is scheduled has its room */
     return done;
 }
 

@@ -12,7 +12,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
-from itertools import chain, repeat
+from itertools import chain, compress, repeat
 from typing import Any, NamedTuple
 
 from pygrad import _places, _structure, tracing
@@ -54,7 +54,8 @@ class Record:
     ) -> None:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone, or one of the objects. ``places`` are where it finds Values."""
-        arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
+        self._places = [*compress(range(len(leaves)), map(isinstance, leaves, repeat(Value)))]
+        arguments = [*map(Value, self._numbers(leaves))]
         self.arguments, self.is_stale = len(leaves), False
         with tracing.tracing() as era:
             self.template = _structure.Template(function(iter(arguments)))
@@ -78,13 +79,12 @@ class Record:
         del captured, older, outputs, lasting, arguments
         for value in filter(None, (reference() for reference in returned)):
             self._watched.append(weakref.ref(value, lambda _: forget(me())))
-        self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
         self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self._wanted)
-        self._rows = self._used()
+        self._rows = [self._program.used(k, len(self._wanted)) for k in range(self.outputs)]
         self._programs: dict[tuple[tuple[int, int], ...], programs.Program] = {}  # of `numbers`
         #: For numbers and Values as they come: the one Value that is returned, or None where that is `values`'s work.
-        self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
+        self.call: Callable[[Sequence[Any]], Any] = lambda args: None
         if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
 
@@ -100,22 +100,18 @@ class Record:
         """Make the graph. Returns the Values in it that the function found elsewhere, or made and kept."""
         core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
         self.graph = frozen(outputs, arguments, era)
-        captured = [core.object_of(node) for node in self.graph.sources()[len(arguments) :]]
+        captured = [core.object_of(node) for node in self.graph.sources(len(arguments))]
         self._nodes = programs.hold_nodes(captured)
         return captured
 
-    def _used(self) -> list[list[int] | None]:
-        """For each output the wanted inputs that it depends on: None for all."""
-        constants, n = self._program.constant_outputs(), len(self._wanted)
-        rows: list[list[int] | None] = []
-        for start in range(self.outputs, self.outputs + self.outputs * n, n or 1):
-            used = [i for i in range(n) if constants[start + i] != 0.0]
-            rows.append(None if len(used) == n else used)
-        return rows or [None] * self.outputs
+    def _numbers(self, leaves: Sequence[Any]) -> Sequence[float]:
+        if len(self._places) == len(leaves):
+            return programs.data_of(leaves)
+        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves] if self._places else leaves
 
     def run(self, program: programs.Program, leaves: Sequence[Any]) -> Any:
         """The outputs of a program for such arguments, to be given back to it."""
-        numbers = [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves] if self._places else leaves
+        numbers = self._numbers(leaves)
         if not self.captured:
             return program.run(numbers)
         inputs = program.inputs_with(numbers)
@@ -134,6 +130,9 @@ class Record:
 
     def values(self, leaves: Sequence[Any]) -> list[Value]:
         """A Value for each output, with local gradients to the Values that it came from."""
+        result = self.call(leaves)
+        if result is not None:
+            return [result]
         outputs = self.run(self._program, leaves)
         if self._wanted:
             arguments = [leaves[i] for i in self._places]

@@ -23,14 +23,12 @@ static pg_id append(pg_emitter *e, pg_instruction made)
     if (e->failed) return 0;
     if (e->passes & PG_SHARE) {
         pg_id *seen = &e->seen[place_of(&made) & e->mask];
-        if (*seen) {
-            pg_instruction *other = &CODE(e)[*seen - 1];
-            if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
-                other->checked |= made.checked;
-                return *seen - 1;
-            }
+        pg_instruction *other = &CODE(e)[*seen];
+        if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
+            other->checked |= made.checked;
+            return *seen;
         }
-        *seen = id + 1;
+        *seen = id;
     }
     if (!(place = pgi_extend(&e->memory, &e->code, 1, sizeof *place))) {
         e->failed = 1;
@@ -63,7 +61,7 @@ static int has_exact_inverse(double value)
 }
 
 /* The id of what an instruction is the same as, to the bit; or else PG_NONE. */
-static pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
+static PG_NOINLINE pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 {
     const pg_instruction *i = CODE(e);
     switch (op) {
@@ -113,14 +111,15 @@ static pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int check
 pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 {
     const int arity = pgi_arity(op);
+    const int numbers = is_number(e, x) + (arity > 1 && is_number(e, y)) + (arity > 2 && is_number(e, w));
     if (e->failed) return 0;
-    if (e->passes & PG_FOLD && is_number(e, x) && (arity < 2 || is_number(e, y)) && (arity < 3 || is_number(e, w))) {
+    if (e->passes & PG_FOLD && numbers == arity) {
         double z;
         const int error = pgi_evaluate(op, CODE(e)[x].number, arity > 1 ? CODE(e)[y].number : 0.0,
                                        arity > 2 ? CODE(e)[w].number : 0.0, &z);
         if (!error || !checked) return pgi_emit_number(e, z);
     }
-    if (e->passes & PG_SIMPLIFY) {
+    if (e->passes & PG_SIMPLIFY && (numbers || op == PG_OP_neg || op == PG_OP_where)) {
         const pg_id same = simpler(e, op, x, y, w, checked);
         if (same != PG_NONE) return same;
     }
@@ -146,6 +145,8 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
     e->mask = places - 1;
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
     if (!e->seen || !pgi_reserve(m, &e->code, 2 * graph->nodes.count, sizeof *code)) return 0;
+    code = e->code.items;
+    code[0].op = PG_OP_leaf;            /* which none is equal to, where there are no inputs */
     code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);
     memset(e->seen, 0, places * sizeof *e->seen);
     for (pg_id i = 0; i < graph->inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};

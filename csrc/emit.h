@@ -13,7 +13,7 @@ typedef struct pg_emitter {
     int passes;                         /* pg_passes */
     int failed;                         /* for want of memory: then ids mean nothing */
     pg_vector code;                     /* pg_instruction */
-    pg_id *seen;                        /* instructions by what they do: their ids plus 1, or 0 */
+    pg_id *seen;                        /* instructions by what they do; 0, the first one, where there is none yet */
     size_t mask;                        /* places in `seen`, less 1 */
 } pg_emitter;
 

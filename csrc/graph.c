@@ -56,19 +56,6 @@ void pg_graph_free(pg_graph *graph)
 
 /* -- looking at one ------------------------------------------------------------------------------- */
 
-const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count)
-{
-    const pg_instruction *r = &PG_NODES(graph)[node];
-    if (pgi_takes_list(r->op)) {
-        *count = r->y;
-        return PG_IDS(graph->lists) + r->x;
-    }
-    *count = (size_t)pgi_arity(r->op);
-    some[2] = r->w;
-    if (*count) some[0] = r->x, some[1] = r->y;
-    return some;
-}
-
 uint32_t pg_graph_inputs(const pg_graph *graph) { return graph->inputs; }
 const pg_node *pg_graph_sources(const pg_graph *graph) { return graph->sources.items; }
 

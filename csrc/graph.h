@@ -33,6 +33,17 @@ int pgi_empty_status(int op);
 int pgi_graph_read(const pg_memory *memory, const pg_graph_size *size, const uint8_t *ops, const uint32_t *operands,
                    const double *numbers, const uint32_t *outputs, pg_graph **graph);
 /* The operands of a node, in place or written to `some`. */
-const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count);
+static inline const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count)
+{
+    const pg_instruction *r = &PG_NODES(graph)[node];
+    if (pgi_takes_list(r->op)) {
+        *count = r->y;
+        return PG_IDS(graph->lists) + r->x;
+    }
+    *count = (size_t)pgi_arity(r->op);
+    some[2] = r->w;
+    if (*count) some[0] = r->x, some[1] = r->y;
+    return some;
+}
 
 #endif

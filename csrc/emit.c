@@ -144,7 +144,7 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
     e->passes = passes;
     e->mask = places - 1;
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
-    if (!e->seen || !pgi_reserve(m, &e->code, 2 * graph->nodes.count, sizeof *code)) return 0;
+    if (!e->seen || !pgi_reserve(m, &e->code, 3 * graph->nodes.count, sizeof *code)) return 0;
     code = e->code.items;
     code[0].op = PG_OP_leaf;            /* which none is equal to, where there are no inputs */
     code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);

@@ -53,10 +53,17 @@ static void fuse(pg_emitter *e, uint32_t *uses)
     }
 }
 
-/* The depth of each instruction that is needed: 0 for inputs and numbers. Returns the largest. */
-static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32_t *depth)
+enum { PG_KINDS = 512 };                /* more than there are kinds */
+
+/* Of an instruction: those of one depth and kind are one run. */
+static uint32_t kind_of(const pg_instruction *r) { return (uint32_t)r->op << 1 | r->checked; }
+
+/* The depth of each instruction that is needed: 0 for inputs and numbers. Returns the largest, and how many there are
+ * of each kind. */
+static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32_t *depth, uint32_t *kinds)
 {
     uint32_t deepest = 0;
+    memset(kinds, 0, PG_KINDS * sizeof *kinds);
     for (size_t i = 0; i < e->code.count; i++) {
         const pg_instruction *r = &CODE(e)[i];
         const int arity = pgi_arity(r->op);
@@ -70,6 +77,7 @@ static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32
         }
         else below = deepest;           /* as emitted, each in a run of its own */
         depth[i] = below + 1;
+        kinds[kind_of(r)]++;
         if (depth[i] > deepest) deepest = depth[i];
     }
     return deepest;
@@ -77,13 +85,8 @@ static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32
 
 /* -- order ---------------------------------------------------------------------------------------- */
 
-enum { PG_KINDS = 512 };                /* more than there are kinds */
-
-/* Of an instruction: those of one depth and kind are one run. */
-static uint32_t kind_of(const pg_instruction *r) { return (uint32_t)r->op << 1 | r->checked; }
-
-/* Turns counts into where each begins. */
-static void sum_up(uint32_t *starts, size_t count)
+/* Turns counts into where each begins, and returns their sum. */
+static uint32_t sum_up(uint32_t *starts, size_t count)
 {
     uint32_t total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -91,22 +94,22 @@ static void sum_up(uint32_t *starts, size_t count)
         starts[i] = total;
         total += its;
     }
+    return total;
 }
 
 /* Sorts the instructions that have a depth by it, and those of one depth by kind, in the order of emission. Returns how
- * many there are. `starts` has deepest + 1 places, and PG_KINDS at least. */
-static size_t sort(const pg_emitter *e, const uint32_t *depth, uint32_t deepest, uint32_t *starts, pg_id *some,
-                   pg_id *sorted)
+ * many there are. `starts` has a place for each depth, and `kinds` says how many there are of each kind. */
+static size_t sort(const pg_emitter *e, const uint32_t *depth, uint32_t deepest, uint32_t *starts, uint32_t *kinds,
+                   pg_id *some, pg_id *sorted)
 {
     const pg_instruction *code = CODE(e);
-    size_t count = 0;
-    memset(starts, 0, PG_KINDS * sizeof *starts);
-    for (size_t i = 0; i < e->code.count; i++) starts[kind_of(&code[i])] += depth[i] != 0;
-    sum_up(starts, PG_KINDS);
-    for (size_t i = 0; i < e->code.count; i++)
-        if (depth[i]) some[starts[kind_of(&code[i])]++] = (pg_id)i, count++;
+    const size_t count = sum_up(kinds, PG_KINDS);
     memset(starts, 0, ((size_t)deepest + 1) * sizeof *starts);
-    for (size_t i = 0; i < count; i++) starts[depth[some[i]]]++;
+    for (size_t i = 0; i < e->code.count; i++) {
+        if (!depth[i]) continue;
+        some[kinds[kind_of(&code[i])]++] = (pg_id)i;
+        starts[depth[i]]++;
+    }
     sum_up(starts, (size_t)deepest + 1);
     for (size_t i = 0; i < count; i++) sorted[starts[depth[some[i]]]++] = some[i];
     return count;
@@ -251,12 +254,12 @@ static int schedule(pg_emitter *e, const pg_vector *outputs, pg_program *p)
     pg_id *some = take(m, size, sizeof *some), *sorted = take(m, size, sizeof *sorted), *registers = some;
     int done = uses && depth && some && sorted;
     if (done) {
-        uint32_t deepest;
+        uint32_t deepest, kinds[PG_KINDS];
         count_uses(e, outputs, uses);
         if (e->passes & PG_FUSE) fuse(e, uses);
-        deepest = measure_depths(e, uses, depth);
-        if ((done = (starts = take(m, (size_t)deepest + PG_KINDS, sizeof *starts)) != NULL)) {
-            const size_t count = sort(e, depth, deepest, starts, some, sorted);
+        deepest = measure_depths(e, uses, depth, kinds);
+        if ((done = (starts = take(m, deepest, sizeof *starts)) != NULL)) {
+            const size_t count = sort(e, depth, deepest, starts, kinds, some, sorted);
             done = place_leaves(e, p, uses, registers) &&
                    make_runs(&(placing){CODE(e), p, sorted, registers}, count, depth);
         }

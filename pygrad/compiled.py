@@ -12,7 +12,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
-from itertools import chain, compress, repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from pygrad import _places, _structure, tracing
@@ -54,7 +54,9 @@ class Record:
     ) -> None:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone, or one of the objects. ``places`` are where it finds Values."""
-        self._places = [*compress(range(len(leaves)), map(isinstance, leaves, repeat(Value)))]
+        self._places: Sequence[int] = range(len(leaves))  # of the Values
+        if {*map(type, leaves)} != {Value}:
+            self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
         arguments = [*map(Value, self._numbers(leaves))]
         self.arguments, self.is_stale = len(leaves), False
         with tracing.tracing() as era:

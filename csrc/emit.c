@@ -5,11 +5,13 @@
 
 /* -- equal instructions ---------------------------------------------------------------------------- */
 
-static uint64_t hash_of(const pg_instruction *i)
+/* The place of an instruction in the table: near those of others with operands as recent, so that the processor's
+ * nearest cache has the places that are looked at. */
+static size_t place_of(const pg_instruction *i)
 {
-    uint64_t hash = ((uint64_t)i->x << 32 | i->y) * 0x9E3779B97F4A7C15u;
-    hash = (hash ^ hash >> 29 ^ (uint64_t)i->w << 8 ^ i->op) * 0xBF58476D1CE4E5B9u;
-    return hash ^ hash >> 32;
+    const uint64_t all = ((uint64_t)i->x << 32 | i->y) ^ (uint64_t)i->w << 16 ^ (uint64_t)i->op << 24;
+    const size_t hash = (size_t)(all * 0x9E3779B97F4A7C15u >> 40);
+    return i->op == PG_OP_number ? hash : (i->x > i->y ? i->x : i->y) + hash % PG_NEAR;
 }
 
 /* The id of an instruction: that of an equal one, or a new one. Of two instructions with one place in the table the
@@ -20,16 +22,13 @@ static pg_id append(pg_emitter *e, pg_instruction made)
     pg_instruction *place;
     if (e->failed) return 0;
     if (e->passes & PG_SHARE) {
-        const uint64_t hash = hash_of(&made);
-        pg_seen *seen = &e->seen[(size_t)hash & e->mask];
-        if (seen->id && seen->tag == (uint32_t)(hash >> 32)) {
-            pg_instruction *other = &CODE(e)[seen->id - 1];
-            if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
-                other->checked |= made.checked;
-                return seen->id - 1;
-            }
+        pg_id *seen = &e->seen[place_of(&made) & e->mask];
+        pg_instruction *other = &CODE(e)[*seen];
+        if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
+            other->checked |= made.checked;
+            return *seen;
         }
-        *seen = (pg_seen){id + 1, (uint32_t)(hash >> 32)};
+        *seen = id;
     }
     if (!(place = pgi_extend(&e->memory, &e->code, 1, sizeof *place))) {
         e->failed = 1;
@@ -62,7 +61,7 @@ static int has_exact_inverse(double value)
 }
 
 /* The id of what an instruction is the same as, to the bit; or else PG_NONE. */
-static pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
+static PG_NOINLINE pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 {
     const pg_instruction *i = CODE(e);
     switch (op) {
@@ -112,14 +111,15 @@ static pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int check
 pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 {
     const int arity = pgi_arity(op);
+    const int numbers = is_number(e, x) + (arity > 1 && is_number(e, y)) + (arity > 2 && is_number(e, w));
     if (e->failed) return 0;
-    if (e->passes & PG_FOLD && is_number(e, x) && (arity < 2 || is_number(e, y)) && (arity < 3 || is_number(e, w))) {
+    if (e->passes & PG_FOLD && numbers == arity) {
         double z;
         const int error = pgi_evaluate(op, CODE(e)[x].number, arity > 1 ? CODE(e)[y].number : 0.0,
                                        arity > 2 ? CODE(e)[w].number : 0.0, &z);
         if (!error || !checked) return pgi_emit_number(e, z);
     }
-    if (e->passes & PG_SIMPLIFY) {
+    if (e->passes & PG_SIMPLIFY && (numbers || op == PG_OP_neg || op == PG_OP_where)) {
         const pg_id same = simpler(e, op, x, y, w, checked);
         if (same != PG_NONE) return same;
     }
@@ -138,21 +138,29 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int pa
     const pg_memory *m = &graph->memory;
     pg_instruction *code;
     size_t places = 64;
-    while (places < 4 * graph->nodes.count && places < PG_MOST_SEEN) places *= 2;
+    while (places < 2 * graph->nodes.count && places < PG_MOST_SEEN) places *= 2;
     memset(e, 0, sizeof *e);
     e->memory = *m;
     e->passes = passes;
     e->mask = places - 1;
-    code = pgi_extend(m, &e->code, inputs, sizeof *code);
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
-    if (!code || !e->seen) return 0;
+    if (!e->seen || !pgi_reserve(m, &e->code, 3 * graph->nodes.count, sizeof *code)) return 0;
+    code = e->code.items;
+    code[0].op = PG_OP_leaf;            /* which none is equal to, where there are no inputs */
+    if (!(code = pgi_extend(m, &e->code, inputs, sizeof *code))) return 0;
     memset(e->seen, 0, places * sizeof *e->seen);
     for (pg_id i = 0; i < inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
     return 1;
 }
 
+void pgi_emitter_close(pg_emitter *e)
+{
+    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
+    e->seen = NULL;
+}
+
 void pgi_emitter_end(pg_emitter *e)
 {
+    pgi_emitter_close(e);
     pgi_forget(&e->memory, &e->code);
-    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
 }

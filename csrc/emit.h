@@ -6,20 +6,14 @@
 
 #define PG_NONE UINT32_MAX              /* no id */
 
-enum { PG_MOST_SEEN = 1 << 17 };        /* what fits a processor's cache */
-
-/* An instruction that was emitted, at a place by its hash. */
-typedef struct pg_seen {
-    uint32_t id;                        /* plus 1; 0: none */
-    uint32_t tag;                       /* more of the hash */
-} pg_seen;
+enum { PG_MOST_SEEN = 1 << 18, PG_NEAR = 1 << 10 };     /* places: what fits a processor's cache, and its nearest */
 
 typedef struct pg_emitter {
     pg_memory memory;
     int passes;                         /* pg_passes */
     int failed;                         /* for want of memory: then ids mean nothing */
     pg_vector code;                     /* pg_instruction */
-    pg_seen *seen;
+    pg_id *seen;                        /* instructions by what they do; 0, the first one, where there is none yet */
     size_t mask;                        /* places in `seen`, less 1 */
 } pg_emitter;
 
@@ -27,6 +21,7 @@ typedef struct pg_emitter {
 
 /* For the instructions of a graph, and so many inputs. */
 int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int passes);
+void pgi_emitter_close(pg_emitter *e);     /* nothing more is emitted; the instructions stay */
 void pgi_emitter_end(pg_emitter *e);
 /* The id of an instruction's result: a new one, or that of what is the same to the bit. */
 pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked);

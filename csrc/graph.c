@@ -14,28 +14,18 @@ static void *reallocate(void *context, void *block, size_t size)
     return NULL;
 }
 
-void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
+int pgi_reserve(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
 {
     const size_t needed = vector->count + count;
-    if (needed > vector->room || !vector->items) {
-        size_t room = vector->room + vector->room / 2 + 8;
-        void *items;
-        if (room > PG_MOST) room = PG_MOST;
-        if (room < needed) room = needed;
-        if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return NULL;
-        if (!(items = memory->resize(memory->context, vector->items, room * element))) return NULL;
-        vector->items = items;
-        vector->room = room;
-    }
-    vector->count = needed;
-    return (char *)vector->items + (needed - count) * element;
-}
-
-int pgi_append(const pg_memory *memory, pg_vector *vector, pg_id id)
-{
-    pg_id *place = pgi_extend(memory, vector, 1, sizeof id);
-    if (place) *place = id;
-    return place != NULL;
+    size_t room = vector->room + vector->room / 2 + 8;
+    void *items;
+    if (room > PG_MOST) room = PG_MOST;
+    if (room < needed) room = needed;
+    if (needed < count || room > PG_MOST || room > SIZE_MAX / element) return 0;
+    if (!(items = memory->resize(memory->context, vector->items, room * element))) return 0;
+    vector->items = items;
+    vector->room = room;
+    return 1;
 }
 
 void pgi_forget(const pg_memory *memory, pg_vector *vector)
@@ -65,19 +55,6 @@ void pg_graph_free(pg_graph *graph)
 }
 
 /* -- looking at one ------------------------------------------------------------------------------- */
-
-const pg_id *pgi_graph_operands(const pg_graph *graph, pg_id node, pg_id some[3], size_t *count)
-{
-    const pg_instruction *r = &PG_NODES(graph)[node];
-    if (pgi_takes_list(r->op)) {
-        *count = r->y;
-        return PG_IDS(graph->lists) + r->x;
-    }
-    *count = (size_t)pgi_arity(r->op);
-    some[2] = r->w;
-    if (*count) some[0] = r->x, some[1] = r->y;
-    return some;
-}
 
 uint32_t pg_graph_inputs(const pg_graph *graph) { return graph->inputs; }
 const pg_node *pg_graph_sources(const pg_graph *graph) { return graph->sources.items; }

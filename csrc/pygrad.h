@@ -276,6 +276,8 @@ typedef struct pg_listing {
 int pg_program_list(const pg_program *program, uint32_t room, pg_listing *instructions);
 const double *pg_program_numbers(const pg_program *program, uint32_t *count);
 uint32_t pg_program_output(const pg_program *program, uint32_t index);
+/* Of output k's derivatives those that are not 0 whatever the inputs are: writes which, and returns how many. */
+uint32_t pg_program_used(const pg_program *program, uint32_t k, uint32_t *which);
 
 /* Of nodes: their data, and grads to which numbers are added. */
 int pg_gather(pg_arena *arena, size_t count, const pg_node *nodes, double *data);

@@ -176,6 +176,19 @@ uint32_t pg_program_outputs(const pg_program *program) { return (uint32_t)progra
 uint32_t pg_program_output(const pg_program *program, uint32_t index)
 { return index < program->outputs.count ? PG_IDS(program->outputs)[index] : 0; }
 
+uint32_t pg_program_used(const pg_program *program, uint32_t k, uint32_t *which)
+{
+    const pg_id *outputs = PG_IDS(program->outputs), values = program->values;
+    const double *numbers = program->numbers.items;
+    const uint32_t count = values ? (uint32_t)program->outputs.count / values - 1 : 0;
+    uint32_t used = 0;
+    for (uint32_t i = 0; k < values && i < count; i++) {
+        const pg_id derivative = outputs[values + (size_t)k * count + i];
+        if (derivative >= program->numbers.count || numbers[derivative] != 0.0) which[used++] = i;
+    }
+    return used;
+}
+
 uint32_t pg_program_instructions(const pg_program *program)
 {
     return program->once.registers - (uint32_t)program->numbers.count - program->inputs + program->each.registers -

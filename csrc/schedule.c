@@ -38,33 +38,6 @@ static void fuse(pg_emitter *e, const uint8_t *varies, uint32_t *uses)
     }
 }
 
-/* Raises `deepest` to the depth of what varies, or of what does not, among the instructions that are needed. Inputs and
- * numbers have depth 0. */
-static uint32_t measure_part(const pg_emitter *e, const uint32_t *uses, const uint8_t *varies, int varying,
-                             uint32_t deepest, uint32_t *depth)
-{
-    const uint32_t least = deepest;
-    for (size_t i = 0; i < e->code.count; i++) {
-        const pg_instruction *r = &CODE(e)[i];
-        const int arity = pgi_arity(r->op);
-        uint32_t below = least;
-        if (varies[i] != varying) continue;
-        depth[i] = 0;
-        if (!arity || !uses[i]) continue;
-        if (e->passes & PG_SCHEDULE) {
-            if (depth[r->x] > below) below = depth[r->x];
-            if (arity > 1 && depth[r->y] > below) below = depth[r->y];
-            if (arity > 2 && depth[r->w] > below) below = depth[r->w];
-        }
-        else below = deepest;           /* as emitted, each in a run of its own */
-        depth[i] = below + 1;
-        if (depth[i] > deepest) deepest = depth[i];
-    }
-    return deepest;
-}
-
-/* -- order ---------------------------------------------------------------------------------------- */
-
 enum { PG_KINDS = 1024 };               /* more than there are kinds */
 
 /* Bit k: operand k of an instruction that varies does not. */
@@ -82,8 +55,36 @@ static uint32_t kind_of(const pg_instruction *code, pg_id i, const uint8_t *vari
     return (uint32_t)r->op << 4 | (varies[i] ? steady_operands(r, varies) << 1 : 0) | r->checked;
 }
 
-/* Turns counts into where each begins. */
-static void sum_up(uint32_t *starts, size_t count)
+/* Raises `deepest` to the depth of what varies, or of what does not, among the instructions that are needed, and counts
+ * these by kind. Inputs and numbers have depth 0. */
+static uint32_t measure_part(const pg_emitter *e, const uint32_t *uses, const uint8_t *varies, int varying,
+                             uint32_t deepest, uint32_t *depth, uint32_t *kinds)
+{
+    const uint32_t least = deepest;
+    for (pg_id i = 0; i < e->code.count; i++) {
+        const pg_instruction *r = &CODE(e)[i];
+        const int arity = pgi_arity(r->op);
+        uint32_t below = least;
+        if (varies[i] != varying) continue;
+        depth[i] = 0;
+        if (!arity || !uses[i]) continue;
+        if (e->passes & PG_SCHEDULE) {
+            if (depth[r->x] > below) below = depth[r->x];
+            if (arity > 1 && depth[r->y] > below) below = depth[r->y];
+            if (arity > 2 && depth[r->w] > below) below = depth[r->w];
+        }
+        else below = deepest;           /* as emitted, each in a run of its own */
+        depth[i] = below + 1;
+        kinds[kind_of(CODE(e), i, varies)]++;
+        if (depth[i] > deepest) deepest = depth[i];
+    }
+    return deepest;
+}
+
+/* -- order ---------------------------------------------------------------------------------------- */
+
+/* Turns counts into where each begins, and returns their sum. */
+static uint32_t sum_up(uint32_t *starts, size_t count)
 {
     uint32_t total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -91,22 +92,22 @@ static void sum_up(uint32_t *starts, size_t count)
         starts[i] = total;
         total += its;
     }
+    return total;
 }
 
 /* Sorts the instructions that have a depth by it, and those of one depth by kind, in the order of emission. Returns how
- * many there are. `starts` has deepest + 1 places, and PG_KINDS at least. */
+ * many there are. `starts` has a place for each depth, and `kinds` says how many there are of each kind. */
 static size_t sort(const pg_emitter *e, const uint8_t *varies, const uint32_t *depth, uint32_t deepest,
-                   uint32_t *starts, pg_id *some, pg_id *sorted)
+                   uint32_t *starts, uint32_t *kinds, pg_id *some, pg_id *sorted)
 {
     const pg_instruction *code = CODE(e);
-    size_t count = 0;
-    memset(starts, 0, PG_KINDS * sizeof *starts);
-    for (pg_id i = 0; i < e->code.count; i++) starts[kind_of(code, i, varies)] += depth[i] != 0;
-    sum_up(starts, PG_KINDS);
-    for (pg_id i = 0; i < e->code.count; i++)
-        if (depth[i]) some[starts[kind_of(code, i, varies)]++] = i, count++;
+    const size_t count = sum_up(kinds, PG_KINDS);
     memset(starts, 0, ((size_t)deepest + 1) * sizeof *starts);
-    for (size_t i = 0; i < count; i++) starts[depth[some[i]]]++;
+    for (pg_id i = 0; i < e->code.count; i++) {
+        if (!depth[i]) continue;
+        some[kinds[kind_of(code, i, varies)]++] = i;
+        starts[depth[i]]++;
+    }
     sum_up(starts, (size_t)deepest + 1);
     for (size_t i = 0; i < count; i++) sorted[starts[depth[some[i]]]++] = some[i];
     return count;
@@ -328,13 +329,14 @@ static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
         done = !p->reduced || accumulate(e, outputs, varies);
     }
     if (done) {
-        uint32_t deepest;
+        uint32_t deepest, kinds[PG_KINDS];
         count_uses(e, outputs, uses);
         if (e->passes & PG_FUSE) fuse(e, varies, uses);
-        deepest = measure_part(e, uses, varies, 0, 0, depth);
-        if (p->columns.count) deepest = measure_part(e, uses, varies, 1, deepest, depth);
-        if ((done = (starts = take(m, (size_t)deepest + PG_KINDS, sizeof *starts)) != NULL)) {
-            const size_t count = sort(e, varies, depth, deepest, starts, some, sorted);
+        memset(kinds, 0, sizeof kinds);
+        deepest = measure_part(e, uses, varies, 0, 0, depth, kinds);
+        if (p->columns.count) deepest = measure_part(e, uses, varies, 1, deepest, depth, kinds);
+        if ((done = (starts = take(m, deepest, sizeof *starts)) != NULL)) {
+            const size_t count = sort(e, varies, depth, deepest, starts, kinds, some, sorted);
             sorted[count] = 0;          /* which is looked at, and not used */
             done = place_leaves(e, p, uses, registers) &&
                    make_parts(&(placing){CODE(e), varies, depth, p, sorted, registers}, count);
@@ -360,6 +362,7 @@ static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const ui
     if (done && (count || how & PG_TANGENTS))
         done = pgi_derive(e, graph, at, count, wanted, how & PG_TANGENTS, outputs);
     give(m, at);
+    pgi_emitter_close(e);               /* what is scheduled has its room */
     return done;
 }
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pygrad import _places, _structure, tracing
 from pygrad._backends import core, programs
 from pygrad.graph import Graph, frozen
-from pygrad.recorded import Recorded
+from pygrad.recorded import Recorded, numbers_of
 from pygrad.tracing import is_tracing, refuse
 from pygrad.value import Value
 
@@ -57,7 +57,10 @@ class Record(Recorded):
     ) -> None:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone, or one of the objects. ``places`` are where it finds Values."""
-        arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
+        values: Sequence[int] = range(len(leaves))
+        if {*map(type, leaves)} != {Value}:
+            values = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
+        arguments = [*map(Value, numbers_of(leaves, len(values)))]
         self.is_stale = False
         with tracing.tracing() as era:
             template = _structure.Template(function(iter(arguments)))
@@ -68,8 +71,8 @@ class Record(Recorded):
                 del graph, captured, nodes
                 gc.collect()  # a function that calls itself is garbage, with the numbers that it saw as Values
                 graph, captured, nodes = _freeze(outputs, arguments, era)
-        self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
-        super().__init__(graph, template, len(leaves), bool(self._places), len(captured), nodes)
+        super().__init__(graph, template, len(leaves), len(values), len(captured), nodes)
+        self._places = values
         #: Where some of them were found, and are looked for at each call.
         self._found = [(places[value], weakref.ref(value)) for value in captured if value in places]
         del places
@@ -85,9 +88,9 @@ class Record(Recorded):
         #: The inputs that are Values: an output has local gradients to them.
         self.wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
         self._program = self.graph.program(self.wanted)
-        self._rows = self._used()
+        self._rows = [self._program.used(k, len(self.wanted)) for k in range(self.outputs)]
         #: For numbers and Values as they come: the one Value that is returned, or None where that is `values`'s work.
-        self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
+        self.call: Callable[[Sequence[Any]], Any] = lambda args: None
         if template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
 
@@ -99,17 +102,11 @@ class Record(Recorded):
                 return True
         return False
 
-    def _used(self) -> list[list[int] | None]:
-        """For each output the wanted inputs that it depends on: None for all."""
-        constants, n = self._program.constant_outputs(), len(self.wanted)
-        rows: list[list[int] | None] = []
-        for start in range(self.outputs, self.outputs + self.outputs * n, n or 1):
-            used = [i for i in range(n) if constants[start + i] != 0.0]
-            rows.append(None if len(used) == n else used)
-        return rows or [None] * self.outputs
-
     def values(self, leaves: Sequence[Any]) -> list[Value]:
         """A Value for each output, with local gradients to the Values that it came from."""
+        result = self.call(leaves)
+        if result is not None:
+            return [result]
         outputs = self.run(self._program, leaves)
         results = self.values_of(leaves, outputs)
         self._program.give(outputs)
@@ -142,7 +139,7 @@ def _freeze(outputs: list[Value], arguments: list[Value], era: int) -> tuple[pro
     """The graph, the Values in it that the function found elsewhere, or made and kept, and their nodes."""
     core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
     graph = frozen(outputs, arguments, era)
-    captured = [core.object_of(node) for node in graph.sources()[len(arguments) :]]
+    captured = [core.object_of(node) for node in graph.sources(len(arguments))]
     return graph, captured, programs.hold_nodes(captured)
 
 

@@ -68,7 +68,7 @@ def _record_plain(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places:
     inputs = leaves_of(xs)
     template = Template(f(*given, **kwargs))
     graph = frozen(template.outputs, inputs)
-    others = [core.object_of(node) for node in graph.sources()[len(inputs) :]]
+    others = [core.object_of(node) for node in graph.sources(len(inputs))]
     recorded = Recorded(graph, template, len(inputs), False, len(others), programs.hold_nodes(others))
     spans: list[tuple[int, int] | None] = [None] * len(args)
     start = 0

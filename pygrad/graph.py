@@ -65,7 +65,7 @@ class Graph:
         if len(set(given)) < len(given):
             raise ValueError("an input is given twice")
         graph = frozen(outputs, given)
-        others = [core.object_of(node) for node in graph.sources()[len(given) :]]
+        others = [core.object_of(node) for node in graph.sources(len(given))]
         arguments = len(others) if inputs is None else len(given)
         self._set(graph, outputs, [*given, *others], arguments, isinstance(root, Value))
 
@@ -81,7 +81,7 @@ class Graph:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self._arguments = arguments  # so many of the inputs are those of value_and_grad and of C
         self._is_single = is_single
-        self._nodes = programs.nodes_array(self.inputs)
+        self._nodes = programs.nodes_of(self.inputs)
         self._last = [value.data for value in self.inputs]
         return self
 

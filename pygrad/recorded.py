@@ -26,28 +26,32 @@ def indices(spans: Spans) -> list[int]:
     return [i for span in spans for i in range(*span)]
 
 
+def numbers_of(leaves: Sequence[Any], values: int) -> Sequence[float]:
+    """Numbers, and the data of Values, of which there are so many."""
+    if values == len(leaves):
+        return programs.data_of(leaves)
+    return [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves] if values else leaves
+
+
 class Recorded:
     """A graph whose inputs are the leaves of a function's arguments, then Values that it finds elsewhere, ``captured``,
     then the components of a direction, if it is one of tangents."""
 
     def __init__(
-        self, graph: programs.FrozenGraph, template: Nesting, leaves: int, values: bool, captured: int, nodes: Any
+        self, graph: programs.FrozenGraph, template: Nesting, leaves: int, values: int, captured: int, nodes: Any
     ) -> None:
-        """``values``: whether some of the leaves are Values. ``nodes``: of the captured ones."""
+        """``values``: how many of the leaves are Values. ``nodes``: of the captured ones."""
         self.graph, self.template = graph, template
-        self.arguments, self._has_values, self.captured = leaves, values, captured
+        self.arguments, self._values, self.captured = leaves, values, captured
         self.outputs: int = graph.outputs
         self._nodes = nodes
         self._programs: dict[Spans, programs.Program] = {}
         #: What transforms make of it.
         self.made: dict[Any, Any] = {}
 
-    def _numbers_of(self, leaves: Sequence[Any]) -> Sequence[float]:
-        return [x.data if isinstance(x, Value) else x for x in leaves] if self._has_values else leaves
-
     def inputs(self, leaves: Sequence[Any], direction: Sequence[float] = ()) -> Any:
         """An array of all inputs."""
-        inputs = self.graph.inputs_with(self._numbers_of(leaves))
+        inputs = self.graph.inputs_with(numbers_of(leaves, self._values))
         if self.captured:
             programs.gather(self.captured, self._nodes, inputs + self.arguments)
         if direction:
@@ -58,7 +62,7 @@ class Recorded:
         """The outputs of a program for such arguments, to be given back to it."""
         if self.captured or direction:
             return program.run(self.inputs(leaves, direction))
-        return program.run(self._numbers_of(leaves))
+        return program.run(numbers_of(leaves, self._values))
 
     def numbers(self, leaves: Sequence[Any], spans: Spans = (), direction: Sequence[float] = ()) -> list[float]:
         """The outputs and their derivatives in the leaves of these spans."""
@@ -72,7 +76,7 @@ class Recorded:
 
     def derived(self, graph: programs.FrozenGraph, template: Nesting) -> Recorded:
         """Another graph over these inputs."""
-        return Recorded(graph, template, self.arguments, self._has_values, self.captured, self._nodes)
+        return Recorded(graph, template, self.arguments, self._values, self.captured, self._nodes)
 
     def found(self) -> list[Value]:
         """The Values that the function finds elsewhere."""

@@ -218,7 +218,8 @@ def equip(backend: Any) -> None:
 
     - ``arena_address()``, ``record(call, *arguments)``: calls a recording function on the arena, and makes room
     - ``caller(address)``: what calls a pg_function
-    - ``node_of(value)``, ``object_of(node)``, ``adopt(result, operands)``: the object of what was recorded
+    - ``node_of(value)``, ``nodes_of(values)`` (an array), ``object_of(node)``
+    - ``adopt(result, operands)``: the object of what was recorded
 
     and, for pygrad's other modules, ``OPS``, ``functions``, ``zero_graph(root)``, ``nonzero_grads(root)`` (a list
     of the Values, the root and all below it, whose grad is not 0), ``zero_grads``, ``sgd``, ``adam``,

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Callable
+from typing import Any
 
 from pygrad import _native
 from pygrad._backends.docs import DOCS, documented
@@ -32,7 +33,7 @@ def record(call: Callable[..., int], *arguments: Any) -> int:
     return result
 
 
-def caller(address: int) -> Callable[[tuple[Any, ...]], Any]:
+def caller(address: int) -> Callable[[Sequence[Any]], Any]:
     """What calls the pg_function at an address with numbers and Values; None where that takes another way."""
     return partial(_native._call, address)
 

@@ -80,7 +80,7 @@ class Program:
     """What computes a graph's outputs and, for each, its derivatives in the wanted inputs."""
 
     def __init__(self, graph: FrozenGraph, wanted: Sequence[int], passes: int) -> None:
-        made = lib.pg_compile(graph.pointer, len(wanted), list(wanted), passes)
+        made = lib.pg_compile(graph.pointer, len(wanted), wanted, passes)
         if made == ffi.NULL:
             raise MemoryError("no memory for a program")
         self.pointer = ffi.gc(made, lib.pg_program_free)
@@ -107,11 +107,11 @@ class Program:
         if len(self._spare) < 4:
             self._spare.append(outputs)
 
-    def constant_outputs(self) -> list[float | None]:
-        """The number of each output that is one whatever the inputs are, None of the others."""
-        numbers = self.numbers()
-        registers = [lib.pg_program_output(self.pointer, i) for i in range(self.outputs)]
-        return [numbers[r] if r < len(numbers) else None for r in registers]
+    def used(self, k: int, count: int) -> list[int] | None:
+        """Which of output k's derivatives, so many, are not 0 whatever the inputs are: None for all."""
+        which = ffi.new("uint32_t[]", count + 1)
+        used = lib.pg_program_used(self.pointer, k, which)
+        return None if used == count else ffi.unpack(which, used) if used else []
 
     def numbers(self) -> list[float]:
         """The first registers; those of the inputs come next."""
@@ -139,13 +139,17 @@ class FrozenGraph:
         self.pointer = ffi.gc(pointer, lib.pg_graph_free)
         self.root = self.pointer  # of a derived graph: whose errors a run raises
         self.inputs: int = lib.pg_graph_inputs(pointer)
-        self.outputs: int = lib.pg_graph_measure(pointer).outputs
         self._programs: dict[tuple[tuple[int, ...], int], Program] = {}
         self._summed: FrozenGraph | None = None
 
-    def sources(self) -> list[int]:
-        """The arena's node of each input, right after `freeze`."""
-        return ffi.unpack(lib.pg_graph_sources(self.pointer), self.inputs) if self.inputs else []
+    @property
+    def outputs(self) -> int:
+        return int(lib.pg_graph_measure(self.pointer).outputs)
+
+    def sources(self, start: int) -> list[int]:
+        """The arena's node of each input from there on, right after `freeze`."""
+        count = self.inputs - start
+        return ffi.unpack(lib.pg_graph_sources(self.pointer) + start, count) if count else []
 
     def program(self, wanted: Iterable[int] = (), passes: int = lib.PG_ALL_PASSES) -> Program:
         """The program for the outputs and their derivatives in the wanted inputs, made once."""
@@ -288,9 +292,8 @@ def _words(data: bytes, count: int) -> list[int]:
 
 def freeze(outputs: Sequence[Any], inputs: Sequence[Any], era: int = 0) -> FrozenGraph:
     """The graph of some Values. NoFormula where a custom operation is in it. See pg_freeze."""
-    nodes = [[core.node_of(value) for value in values] for values in (outputs, inputs)]
     graph = ffi.new("pg_graph **")
-    check(lib.pg_freeze(arena, len(outputs), nodes[0], len(inputs), nodes[1], era, graph))
+    check(lib.pg_freeze(arena, len(outputs), nodes_of(outputs), len(inputs), nodes_of(inputs), era, graph))
     return FrozenGraph(graph[0])
 
 
@@ -317,28 +320,22 @@ def depends(value: Any, era: int) -> bool:
     return bool(answer)
 
 
-def nodes_array(values: Iterable[Any], room: int = 0) -> Any:
-    """The nodes of Values, after room for so many others."""
-    nodes = [core.node_of(value) for value in values]
-    made = ffi.new("pg_node[]", room + len(nodes) + 1)
-    made[room : room + len(nodes)] = nodes
-    return made
+def nodes_of(values: Sequence[Any]) -> Any:
+    return ffi.from_buffer("pg_node[]", core.nodes_of(values))
 
 
 def hold_nodes(values: Sequence[Any]) -> Any:
     """The nodes of Values, which stay in use as long as the array is there."""
-    nodes, count = nodes_array(values), len(values)
-    for node in nodes[0:count]:
+    nodes, count = nodes_of(values), len(values)
+    for node in nodes:
         check(lib.pg_retain(arena, node))
     return ffi.gc(nodes + 0, lambda _: lib.pg_release(arena, count, nodes))
 
 
 def joined(values: Sequence[Any], nodes: Any, count: int) -> Any:
     """The nodes of Values, and then those of an array."""
-    made = ffi.new("pg_node[]", len(values) + count + 1)
-    made[0 : len(values)] = [core.node_of(value) for value in values]
-    ffi.memmove(made + len(values), nodes, count * ffi.sizeof("pg_node"))
-    return made
+    size = ffi.sizeof("pg_node")
+    return ffi.from_buffer("pg_node[]", b"".join([core.nodes_of(values), ffi.buffer(nodes, count * size)]))
 
 
 def chosen(places: Sequence[int], nodes: Any, numbers: Any) -> tuple[Any, Any]:
@@ -360,6 +357,13 @@ def floats(numbers: Any, count: int) -> list[float]:
     return ffi.unpack(numbers, count) if count else []
 
 
+def data_of(values: Sequence[Any]) -> list[float]:
+    """The data of Values."""
+    data = ffi.new("double[]", len(values) + 1)
+    gather(len(values), nodes_of(values), data)
+    return floats(data, len(values))
+
+
 def gather(count: int, nodes: Any, data: Any) -> None:
     """Write the data of nodes to an array of doubles."""
     check(lib.pg_gather(arena, count, nodes, data))
@@ -376,7 +380,7 @@ def custom(data: float, count: int, nodes: Any, partials: Any, operands: Callabl
     return core.adopt(result, operands() if result >> lib.PG_HOLD_OPERANDS_BIT else ())
 
 
-def caller(program: Program, arguments: int, captured: int, nodes: Any) -> Callable[[tuple[Any, ...]], Any]:
+def caller(program: Program, arguments: int, captured: int, nodes: Any) -> Callable[[Sequence[Any]], Any]:
     """What runs a program on numbers and Values and records its one result, in one call of C, or returns None."""
     function = ffi.new("pg_function *", (program.pointer, arguments, captured, nodes))
     made: Any = core.caller(int(ffi.cast("uintptr_t", function)))

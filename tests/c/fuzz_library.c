@@ -356,7 +356,8 @@ static void list_program(const pg_program *p, uint32_t inputs)
     uint32_t count = pg_program_instructions(p), numbers, below;
     pg_listing *lines = calloc(count + 1, sizeof *lines);
     const double *all = pg_program_numbers(p, &numbers);
-    if (!lines) fail("no memory");
+    uint32_t *which = calloc(pg_program_outputs(p) + 1, sizeof *which);
+    if (!lines || !which) fail("no memory");
     if (count && pg_program_list(p, count - 1, lines) != PG_BAD_COUNT) fail("a listing without the room for it");
     if (pg_program_list(p, count, lines) != PG_OK) fail("no listing");
     for (uint32_t k = 0; all && k < numbers; k++)
@@ -367,9 +368,12 @@ static void list_program(const pg_program *p, uint32_t inputs)
         for (int j = 0; j < lines[k].arity; j++)
             if (lines[k].operands[j] >= below) fail("a register is read before it is written");
     }
-    for (uint32_t k = 0; k < pg_program_outputs(p) + 2; k++)
+    for (uint32_t k = 0; k < pg_program_outputs(p) + 2; k++) {
         if (pg_program_output(p, k) >= numbers + inputs + count + 1) fail("an output is no register");
-    free(lines);
+        for (uint32_t used = pg_program_used(p, k, which); used-- > 0;)
+            if (which[used] >= pg_program_outputs(p)) fail("a derivative is no output");
+    }
+    free(lines), free(which);
 }
 
 static void run_programs(life *l, int i)

@@ -593,6 +593,7 @@ static void test_a_graph_and_its_programs(void)
     for (int passes = 0; passes <= PG_ALL_PASSES; passes++) {
         pg_program *p = pg_compile(graph, 3, wanted, passes), *only = pg_compile(graph, 0, NULL, passes);
         pg_listing lines[50];
+        uint32_t which[3];
         const uint32_t count = pg_program_instructions(p);
         CHECK(pg_program_outputs(p) == 4 && pg_program_outputs(only) == 1);
         for (int i = 0; i < 2; i++) {                       /* twice: a run leaves its registers to the next */
@@ -604,6 +605,8 @@ static void test_a_graph_and_its_programs(void)
         CHECK(pg_program_list(p, count, lines) == PG_OK);
         CHECK(pg_program_numbers(p, &numbers) && numbers > 0 && lines[0].result == numbers + 3);
         CHECK(pg_program_output(p, 0) >= numbers + 3 && pg_program_output(p, 4) == 0);
+        CHECK(pg_program_used(p, 0, which) == 2 && which[0] == 1 && which[1] == 2 && !pg_program_used(p, 1, which));
+        CHECK(!pg_program_used(only, 0, which));
         pg_program_free(p), pg_program_free(only);
     }
     CHECK(!pg_compile(graph, 1, &bad, 0) && !pg_compile(graph, 1, (uint32_t[]){UINT32_MAX}, PG_ALL_PASSES));

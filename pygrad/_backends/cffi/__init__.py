@@ -17,6 +17,7 @@ from pygrad._backends.cffi.value import (
     fill,
     node_attributes,
     node_of,
+    nodes_of,
     nonzero_grads,
     object_attributes,
     object_of,

@@ -3,7 +3,8 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return, valid-type, misc, assignment"
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from operator import is_
 from typing import Any
@@ -141,6 +142,11 @@ def node_of(value: Value) -> int:
     return value._node
 
 
+def nodes_of(values: Iterable[Value]) -> array[int]:
+    """Those of Values, as an array."""
+    return array("I", map(node_of, values))
+
+
 def adopt(result: int, operands: tuple[Value, ...]) -> Value:
     """The object of what was recorded, whose reference it takes over."""
     return finish(result, store.record, (), operands)
@@ -153,14 +159,14 @@ _new_attribute: Callable[[str], None]
 _NONE, _EMPTY = (), ""
 
 
-def caller(address: int) -> Callable[[tuple[Any, ...]], Any]:
+def caller(address: int) -> Callable[[Sequence[Any]], Any]:
     """What calls the pg_function at an address with numbers and Values; None where that takes another way."""
     function = ffi.cast("pg_function *", address)
     zeros = [0] * function.arguments
 
-    def call(args: tuple[Any, ...]) -> Any:
+    def call(args: Sequence[Any]) -> Any:
         nodes = zeros
-        if Value in map(type, args):
+        if not {*map(type, args)} <= {float, int}:
             nodes = [x._node if isinstance(x, Value) else 0 for x in args]
             args = tuple([0.0 if isinstance(x, Value) else x for x in args])
         result = lib.pg_call(arena, function, args, nodes)

@@ -34,7 +34,7 @@ __main__
 #: The files of csrc, likewise: a name without ending stands for a file and its header.
 FILES = """
 pygrad compiler lock opmath words
-ops bits
+ops bits lanemath
 slots program.h
 arena graph
 emit run

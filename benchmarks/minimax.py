@@ -69,6 +69,16 @@ def erfc_scaled(t):
     return mpmath.erfc(x) * mpmath.exp(x * x)
 
 
+def sin_rest(z):
+    """(1 - sin(r) / r) / z with z = r^2"""
+    return sum((-z) ** k / mpmath.factorial(2 * k + 3) for k in range(25))
+
+
+def cos_rest(z):
+    """(cos(r) - 1 + z / 2) / z^2 with z = r^2"""
+    return sum((-z) ** k / mpmath.factorial(2 * k + 4) for k in range(25))
+
+
 NEARLY_0 = mpf(10) ** -30
 #: name: function, weight, interval, degree. The intervals reach a little over what the reductions leave.
 TABLES = {
@@ -77,6 +87,8 @@ TABLES = {
     "softplus": (log_rest, lambda z: z / 2 + NEARLY_0, mpf(0), mpf("0.04001"), 7),
     "erf": (erf_rest, lambda z: mpf(1), mpf(0), mpf(1), 11),
     "erfc": (erfc_scaled, lambda t: mpmath.exp(-((1 / t - 2) ** 2)), mpf(1) / 8, mpf(1) / 3, 11),
+    "sin": (sin_rest, lambda z: z + NEARLY_0, mpf(0), mpf("0.61694"), 5),
+    "cos": (cos_rest, lambda z: z * z + NEARLY_0, mpf(0), mpf("0.61694"), 5),
 }
 
 

@@ -4,9 +4,9 @@
  *     double pgl_NAME(double x)
  *     void pgl_NAME_lanes(const double *restrict x, double *restrict z)       PGL_LANES of each; x and z are two arrays
  *
- * for exp, expm1, log, log1p, tanh, tanh_dx, sigmoid, sigmoid_dx, softplus, erf and erf_dx. Both compute the same, to
- * the bit: what stands in the other lanes changes nothing, and neither does the machine, as long as each operation
- * rounds once (-ffp-contract=off, no -ffast-math). Nan, infinities and zeros give what libm gives.
+ * for exp, expm1, log, log1p, tanh, tanh_dx, sigmoid, sigmoid_dx, softplus, erf, erf_dx, sin and cos. Both compute
+ * the same, to the bit: what stands in the other lanes changes nothing, and neither does the machine, as long as each
+ * operation rounds once (-ffp-contract=off, no -ffast-math). Nan, infinities and zeros give what libm gives.
  *
  * There are no branches, no tables to look into, no conversions between doubles and integers and no comparisons of
  * integers, so SSE2 and NEON suffice. Where that would cost much, operands that are not ordinary go to libm
@@ -59,6 +59,16 @@ static const double pgl_erfc_table[] = {
     0x1.df3c0b461d910p-16, 0x1.203a37787dc43p-1,  0x1.2722b309382ccp+0,  0x1.b0620047f96fbp+0,
     0x1.40044a882cd18p+2,  -0x1.12a6cfd8c3b46p+3, 0x1.368584909b213p+5,  -0x1.70a4a89f7730cp+6,
     0x1.24a6fbe6e8b81p+6,  0x1.4347ceba6e59fp+5,  -0x1.9cb82fdbc43e7p+6, 0x1.9011b75b15ebap+5,
+};
+static const double pgl_sin_table[] = {
+    /* error: 2^-57.23 */
+    0x1.5555555555549p-3,   -0x1.111111110f87ep-7, 0x1.a01a019c12190p-13,
+    -0x1.71de35782244dp-19, 0x1.ae5e668ca31c2p-26, -0x1.5d931822b08a0p-33,
+};
+static const double pgl_cos_table[] = {
+    /* error: 2^-59.93 */
+    0x1.555555555554cp-5,   -0x1.6c16c16c15180p-10, 0x1.a01a019cb1fb5p-16,
+    -0x1.27e4f80a1d2bap-22, 0x1.1ee9ec07ad53ep-29,  -0x1.8faeac6d6149bp-37,
 };
 
 /* Neighbours are joined in pairs, and these in pairs, so that few steps wait for each other. */
@@ -282,6 +292,32 @@ static inline double pgl_softplus_ordinary(double x)
     return (x > 0.0 ? x : 0.0) + (sum + (((high - sum) + f) + (low - rest)));
 }
 
+/* -- sine and cosine ----------------------------------------------------------------------------------- */
+
+/* sin(x + turns pi/2) for |x| <= 2^15. n = x / (pi/2) rounded has 15 bits, and of the three parts of pi/2 the first two
+ * have 38: their products are exact (Cody and Waite), and x - n pi/2 = head - low is known to 2^-114, where at least
+ * 2^-58 is left of it. Of r = head that is r - r z P(z) or 1 - z / 2 + z^2 P(z), z = r^2, and low times the slope: 0.5
+ * + 0.4. */
+static inline double pgl_sine(double x, uint64_t turns)
+{
+    const double shifted = x * 0x1.45f306dc9c883p-1 + PGL_TO_WHOLE, n = shifted - PGL_TO_WHOLE;
+    const double most = x - n * 0x1.921fb54440000p+0, middle = n * 0x1.68c234c4c0000p-39, head = most - middle;
+    const double low = (middle - (most - head)) + n * 0x1.98a2e03707345p-77;
+    const double z = head * head, z2 = z * z, half = 0.5 * z, one = 1.0 - half;
+    const double p = PGL_4(pgl_sin_table, 0, z, z2) + PGL_2(pgl_sin_table, 4, z) * (z2 * z2);
+    const double q = PGL_4(pgl_cos_table, 0, z, z2) + PGL_2(pgl_cos_table, 4, z) * (z2 * z2);
+    const double sine = head - (low * one + head * z * p),
+                 cosine = one + (((1.0 - one) - half) + (z2 * q + head * low));
+    const uint64_t quarter = pgl_bits(shifted) + turns, odd = 0 - (quarter & 1), sign = quarter >> 1 << 63;
+    return pgl_double(((pgl_bits(sine) & ~odd) | (pgl_bits(cosine) & odd)) ^ sign);
+}
+static inline double pgl_sin_ordinary(double x) { return pgl_sine(x, 0); }
+static inline double pgl_cos_ordinary(double x) { return pgl_sine(x, 1); }
+
+/* Their sign bits say that |x| is above 2^15. */
+static inline uint64_t pgl_sin_oddness(double x) { return 0x40e0000000000000 - (pgl_bits(x) & ~PGL_SIGN); }
+static inline uint64_t pgl_cos_oddness(double x) { return pgl_sin_oddness(x); }
+
 /* -- over the lanes ------------------------------------------------------------------------------------ */
 
 #define PGL_OVER_LANES(name) \
@@ -315,6 +351,8 @@ PGL_OVER_ORDINARY_LANES(tanh_dx, pgm_tanh_dx)
 PGL_OVER_ORDINARY_LANES(sigmoid, pgm_sigmoid)
 PGL_OVER_ORDINARY_LANES(sigmoid_dx, pgm_sigmoid_dx)
 PGL_OVER_ORDINARY_LANES(softplus, pgm_softplus)
+PGL_OVER_ORDINARY_LANES(sin, sin)
+PGL_OVER_ORDINARY_LANES(cos, cos)
 PGL_OVER_LANES(erf)
 PGL_OVER_LANES(erf_dx)
 

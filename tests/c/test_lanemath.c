@@ -55,6 +55,8 @@ static const function functions[] = {
     {ROW(sigmoid_dx, pgm_sigmoid_dx, sigmoid_dxl), 3.3, {{-746, 746}, {-10, 10}, {-1, 1}}},
     {ROW(softplus, pgm_softplus, softplusl), 1.7, {{-746, 50}, {-10, 10}, {-1, 1}}},
     {ROW(erf, erf, erfl), 1.8, {{-6, 6}, {-1, 1}, {0.9, 1.3}, {1, 3}}},
+    {ROW(sin, sin, sinl), 1.0, {{-0.8, 0.8}, {-4, 4}, {-100, 100}, {-32768, 32768}, {-40000, 40000}}},
+    {ROW(cos, cos, cosl), 1.0, {{-0.8, 0.8}, {-4, 4}, {-100, 100}, {-32768, 32768}, {-40000, 40000}}},
     {ROW(erf_dx, pgm_erf_dx, erf_dxl), 0.9, {{-28, 28}, {-1, 1}, {-3, 3}}},
 };
 

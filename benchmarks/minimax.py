@@ -103,7 +103,7 @@ def worked_out(name):
 def printed(name):
     """A table as it stands in the header."""
     coefficients, error = worked_out(name)
-    head = f"static const double pgl_{name}_table[] = {{ /* error: 2^{mpmath.nstr(mpmath.log(error, 2), 4)} */\n"
+    head = f"/* error: 2^{mpmath.nstr(mpmath.log(error, 2), 4)} */\nstatic const double pgl_{name}_table[] = {{\n"
     return head + "".join(f"    {c.hex()},\n" for c in coefficients) + "};\n"
 
 

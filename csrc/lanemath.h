@@ -223,11 +223,11 @@ static inline double pgl_erf_dx(double x)
 static inline double pgl_erf(double x)
 {
     const double size = fabs(x), z = size * size, z2 = z * z;
-    const double near = size + size * PGL_12(pgl_erf_table, z, z2, (z2 * z2));
-    const double far = pgl_at_most(size, 6.0), t = 1.0 / (far + 2.0), t2 = t * t;
-    const pgl_parts e = pgl_exp_parts(-(far * far), 1023.0);
+    const double small = size + size * PGL_12(pgl_erf_table, z, z2, (z2 * z2));
+    const double large = pgl_at_most(size, 6.0), t = 1.0 / (large + 2.0), t2 = t * t;
+    const pgl_parts e = pgl_exp_parts(-(large * large), 1023.0);
     const double missing = (1.0 + (e.head + e.rest)) * pgl_power(e.n) * PGL_12(pgl_erfc_table, t, t2, (t2 * t2));
-    return pgl_with_sign_of(size < 1.0 ? near : 1.0 - missing, x);
+    return pgl_with_sign_of(size < 1.0 ? small : 1.0 - missing, x);
 }
 
 /* -- logarithms ---------------------------------------------------------------------------------------- */

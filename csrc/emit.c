@@ -94,10 +94,11 @@ static PG_NOINLINE pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id 
         if (is_number(e, x)) return i[x].number != 0.0 ? y : w;
         if (y == w) return y;
         break;
+    case PG_OP_exp_minus: return pgi_emit(e, PG_OP_exp, pgi_emit(e, PG_OP_sub, x, y, 0, 0), 0, 0, checked);
     case PG_OP_pow:
     case PG_OP_pow_scalar:
         if (is(e, y, 1.0)) return x;
-        if (is(e, y, 2.0) && !checked) return pgi_emit(e, PG_OP_mul, x, x, 0, 0);
+        if (is(e, y, 2.0)) return pgi_emit(e, checked ? PG_OP_square : PG_OP_mul, x, x, 0, checked);
         break;
     case PG_OP_pow_dx:
         if (is(e, y, 2.0)) return pgi_emit(e, PG_OP_mul, pgi_emit_number(e, 2.0), x, 0, 0);
@@ -119,7 +120,7 @@ pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
                                        arity > 2 ? CODE(e)[w].number : 0.0, &z);
         if (!error || !checked) return pgi_emit_number(e, z);
     }
-    if (e->passes & PG_SIMPLIFY && (numbers || op == PG_OP_neg || op == PG_OP_where)) {
+    if (e->passes & PG_SIMPLIFY && (numbers || op == PG_OP_neg || op == PG_OP_where || op == PG_OP_exp_minus)) {
         const pg_id same = simpler(e, op, x, y, w, checked);
         if (same != PG_NONE) return same;
     }

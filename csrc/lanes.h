@@ -10,4 +10,10 @@ enum { PG_LANES = 8 };
  * the lanes, as bits, in which a checked operation had no value. */
 unsigned pgi_execute_lanes(const pg_program *program, const double *once, double *lanes);
 
+unsigned pgi_execute_plain(const pg_program *program, const double *once, double *lanes);
+#if defined(__GNUC__) && defined(__x86_64__)
+#define PG_HAS_AVX2
+unsigned pgi_execute_avx2(const pg_program *program, const double *once, double *lanes);
+#endif
+
 #endif

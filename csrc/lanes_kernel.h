@@ -1,6 +1,107 @@
-/* The loops of lanes.c, which includes this for each set of instructions that it is compiled for: PG_KERNEL is the name. */
+/* A program run in lanes. Compilers make vector instructions of the loops over these; a run of instructions is one
+ * switch. An operand that is the same in all rows is read from the registers of `once`.
+ *
+ * lanes.c and lanes_avx2.c include this, each for another set of instructions: PG_KERNEL is the function's name. */
+#include "lanemath.h"
+#include "lanes.h"
 
-PG_KERNEL_TARGET static unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")              /* which vectorizes, as clang and MSVC do at -O2 */
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define PG_SIMD
+#else
+#define PG_SIMD _Pragma("omp simd")     /* or gcc unrolls loops this short instead */
+#endif
+
+/* How an operand is found before the loop over the lanes, and read in it. */
+#define PG_FIND_each(operand, k) const double *const p##operand = lanes + PG_LANES * (size_t)a[(k) * n + i]
+#define PG_FIND_once(operand, k) const double p##operand = once[a[(k) * n + i]]
+#define PG_READ_each(operand) const double operand = p##operand[l]
+#define PG_READ_once(operand) const double operand = p##operand
+
+#define PG_LOOP_1(of_x, body) \
+    for (size_t i = 0; i < n; i++) { \
+        PG_FIND_##of_x(x, 0); \
+        double *out = first + PG_LANES * i; \
+        PG_SIMD \
+        for (int l = 0; l < PG_LANES; l++) { \
+            PG_READ_##of_x(x); \
+            body \
+        } \
+    }
+#define PG_LOOP_2(of_x, of_y, body) \
+    for (size_t i = 0; i < n; i++) { \
+        PG_FIND_##of_x(x, 0); \
+        PG_FIND_##of_y(y, 1); \
+        double *out = first + PG_LANES * i; \
+        PG_SIMD \
+        for (int l = 0; l < PG_LANES; l++) { \
+            PG_READ_##of_x(x); \
+            PG_READ_##of_y(y); \
+            body \
+        } \
+    }
+#define PG_LOOP_3(of_x, of_y, of_w, body) \
+    for (size_t i = 0; i < n; i++) { \
+        PG_FIND_##of_x(x, 0); \
+        PG_FIND_##of_y(y, 1); \
+        PG_FIND_##of_w(w, 2); \
+        double *out = first + PG_LANES * i; \
+        PG_SIMD \
+        for (int l = 0; l < PG_LANES; l++) { \
+            PG_READ_##of_x(x); \
+            PG_READ_##of_y(y); \
+            PG_READ_##of_w(w); \
+            body \
+        } \
+    }
+
+/* One loop for each pattern: which operands are the same in all rows. */
+#define PG_LOOPS_1(body) PG_LOOP_1(each, body)
+#define PG_LOOPS_2(body) \
+    switch (run->pattern) { \
+    case 0: PG_LOOP_2(each, each, body) break; \
+    case 1: PG_LOOP_2(once, each, body) break; \
+    default: PG_LOOP_2(each, once, body) \
+    }
+#define PG_LOOPS_3(body) \
+    switch (run->pattern) { \
+    case 0: PG_LOOP_3(each, each, each, body) break; \
+    case 1: PG_LOOP_3(once, each, each, body) break; \
+    case 2: PG_LOOP_3(each, once, each, body) break; \
+    case 3: PG_LOOP_3(once, once, each, body) break; \
+    case 4: PG_LOOP_3(each, each, once, body) break; \
+    case 5: PG_LOOP_3(once, each, once, body) break; \
+    default: PG_LOOP_3(each, once, once, body) \
+    }
+
+/* Of a run in which some result is not finite: the lanes in which an operation has no value. */
+static unsigned find_failed(const pg_run_of *run, const pg_id *a, const double *once, const double *lanes)
+{
+    const int arity = pgi_arity(run->op);
+    unsigned failed = 0;
+    for (size_t i = 0; i < run->count; i++)
+        for (int l = 0; l < PG_LANES; l++) {
+            double operands[3] = {0.0, 0.0, 0.0}, z;
+            for (int k = 0; k < arity; k++) {
+                const size_t at = a[(size_t)k * run->count + i];
+                operands[k] = run->pattern >> k & 1 ? once[at] : lanes[PG_LANES * at + (size_t)l];
+            }
+            if (pgi_evaluate(run->op, operands[0], operands[1], operands[2], &z)) failed |= 1u << l;
+        }
+    return failed;
+}
+
+/* What has no loop that vectorizes of itself, as it calls libm: by operation, on other arrays. */
+typedef void (*lane_function)(const double *restrict, double *restrict);
+static const lane_function functions[PG_OP_ALL] = {
+#define PG_FUNCTION(name) [PG_OP_##name] = pgl_##name##_lanes,
+    PGL_FUNCTIONS(PG_FUNCTION)
+};
+
+unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
 {
     const pg_run_of *run = program->each.runs.items;
     const pg_id *a = program->each.operands.items;
@@ -10,7 +111,14 @@ PG_KERNEL_TARGET static unsigned PG_KERNEL(const pg_program *program, const doub
         double *first = lanes + PG_LANES * (size_t)run->first;
         double odd[PG_LANES] = {0.0}; /* nan where a result is not finite, as each is that an operation refuses */
         int is_odd = 0;
-        switch (run->op) {
+        const lane_function function = functions[run->op];
+        if (function)
+            for (size_t i = 0; i < n; i++) {
+                double *out = first + PG_LANES * i;
+                function(lanes + PG_LANES * (size_t)a[i], out);
+                for (int l = 0; l < PG_LANES; l++) odd[l] += out[l] - out[l];
+            }
+        else switch (run->op) {
 #define PG_CHECKED_BODY(forward, failure) \
     const double z = forward; \
     if (sizeof #failure != sizeof "PG_OK") odd[l] += z - z; \
@@ -35,6 +143,3 @@ PG_KERNEL_TARGET static unsigned PG_KERNEL(const pg_program *program, const doub
     }
     return failed;
 }
-
-#undef PG_KERNEL
-#undef PG_KERNEL_TARGET

@@ -125,19 +125,20 @@ const char *pg_status_exception(int status) { return is_error(status) ? statuses
 
 /* -- values, for callers without a constant op ----------------------------------------------------------- */
 
-int pgi_evaluate(int op, double x, double y, double w, double *z)
+int pgi_evaluate(int op, double x, double y, double w, double *result)
 {
+    double z;                           /* which errors may ask for */
     switch (op) {
 #define PG_OP_HELPER1(name, forward, dx) \
-    case PG_OP_##name: *z = pgi_value_##name(x); return PG_OK;
+    case PG_OP_##name: *result = pgi_value_##name(x); return PG_OK;
 #define PG_OP_HELPER2(name, forward, dx, dy, error) \
-    case PG_OP_##name: *z = pgi_value_##name(x, y); return error;
+    case PG_OP_##name: *result = z = pgi_value_##name(x, y); return error;
 #define PG_OP_HELPER3(name, forward, dx, dy, dw) \
-    case PG_OP_##name: *z = pgi_value_##name(x, y, w); return PG_OK;
+    case PG_OP_##name: *result = pgi_value_##name(x, y, w); return PG_OK;
 #define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) PG_OP_HELPER3(name, forward, dy, dw, )
 #include "ops.def"
     }
-    return pgi_arity(op) == 1 ? pgi_forward_unary(op, x, z) : pgi_forward_binary(op, x, y, z);
+    return pgi_arity(op) == 1 ? pgi_forward_unary(op, x, result) : pgi_forward_binary(op, x, y, result);
 }
 
 int pgi_forward_list(int op, const double *data, size_t count, const pg_node *x, double *result)

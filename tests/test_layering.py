@@ -35,12 +35,13 @@ __main__
 #: The files of csrc, likewise: a name without ending stands for a file and its header.
 FILES = """
 pygrad compiler lock thread opmath words
-ops bits
+ops bits lanemath
 slots program.h
 arena graph
-emit run lanes_kernel lanes.h
-forward derive lanes.c
-schedule batch
+emit run lanes.h
+forward derive lanes_kernel
+schedule lanes.c lanes_avx2
+batch
 record pass optim freeze
 call
 api

@@ -38,7 +38,7 @@ FUNCTIONS = {
     "sigmoid_dx": (lambda x: mpmath.sech(x / 2) ** 2 / 4, -745, 745, 3.3),
     "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), -745, 40, 1.7),
     "erf": (mpmath.erf, -6, 6, 1.8),
-    "erf_dx": (lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x), -27.2, 27.2, 0.9),
+    "erf_dx": (lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x), -27.2, 27.2, 1.0),
     "sin": (mpmath.sin, -4e4, 4e4, 1.0),
     "cos": (mpmath.cos, -4e4, 4e4, 1.0),
 }

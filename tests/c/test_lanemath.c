@@ -57,7 +57,7 @@ static const function functions[] = {
     {ROW(erf, erf, erfl), 1.8, {{-6, 6}, {-1, 1}, {0.9, 1.3}, {1, 3}}},
     {ROW(sin, sin, sinl), 1.0, {{-0.8, 0.8}, {-4, 4}, {-100, 100}, {-32768, 32768}, {-40000, 40000}}},
     {ROW(cos, cos, cosl), 1.0, {{-0.8, 0.8}, {-4, 4}, {-100, 100}, {-32768, 32768}, {-40000, 40000}}},
-    {ROW(erf_dx, pgm_erf_dx, erf_dxl), 0.9, {{-28, 28}, {-1, 1}, {-3, 3}}},
+    {ROW(erf_dx, pgm_erf_dx, erf_dxl), 1.0, {{-28, 28}, {-1, 1}, {-3, 3}}},
 };
 
 static const double edges[] = {

@@ -429,6 +429,23 @@ static void call_program(life *l, int i)
     free(numbers);
 }
 
+/* Whether a program has none of the functions that lanes compute in another way, within their accuracy. */
+static int is_exact(const pg_program *p)
+{
+    const char *const exact = " neg abs relu sqrt sign step nonzero ";
+    const uint32_t count = pg_program_instructions(p);
+    pg_listing *lines = calloc(count + 1, sizeof *lines);
+    int answer = 1;
+    char name[40];
+    if (!lines || pg_program_list(p, count, lines) != PG_OK) fail("no listing");
+    for (uint32_t k = 0; k < count; k++) {
+        snprintf(name, sizeof name, " %s ", pg_name(lines[k].op));
+        answer &= lines[k].arity > 1 || strstr(exact, name) != NULL;
+    }
+    free(lines);
+    return answer;
+}
+
 /* A program over some rows, each of which is run by itself too. */
 static void run_rows(life *l, int i)
 {
@@ -456,19 +473,20 @@ static void run_rows(life *l, int i)
         double *results = calloc(ROWS * outputs + 1, sizeof *results), *out = calloc(outputs + 1, sizeof *out);
         const pg_block to = {results, outputs, outputs};
         pg_rows rows = {ROWS, numbers, blocks, &to, byte(l) % 2, byte(l) % 2, 0};
+        const int exact = is_exact(p);
         int status, now = PG_OK;
         if (!results || !out) fail("no memory");
         status = pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS), threads);
         for (uint64_t r = 0; r < ROWS && failed == UINT64_MAX && now != PG_NO_MEMORY; r++) {
             now = pg_run(single, numbers + r * inputs, out);
             if (now == PG_FAILED) failed = r;
-            for (uint32_t k = 0; k < values && !now && !status && !reduced; k++)
+            for (uint32_t k = 0; exact && k < values && !now && !status && !reduced; k++)
                 if (out[k] != results[r * outputs + k] && !(isnan(out[k]) && isnan(results[r * outputs + k])))
                     fail("a row has another value than by itself");
         }
-        if (status != PG_NO_MEMORY && now != PG_NO_MEMORY && rows.failed != failed)
+        if (exact && status != PG_NO_MEMORY && now != PG_NO_MEMORY && rows.failed != failed)
             fail("another row fails than by itself");
-        if (status == PG_OK && failed != UINT64_MAX && !rows.pass_errors) fail("a row fails without an error");
+        if (exact && status == PG_OK && failed != UINT64_MAX && !rows.pass_errors) fail("a row fails without an error");
         if (pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS) + 1, threads) != PG_BAD_COUNT) fail("a chunk too many");
         free(results), free(out);
     }

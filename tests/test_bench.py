@@ -110,7 +110,7 @@ def test_a_part_is_compared_too():
     """Who does fewer rows or points computes the same of these."""
     whole = workloads._row_by_row("asian", next(c for c in PEERS if c.name == contenders.EAGER), 20)
     way = rows.Way(lambda *given: (0.0, []), lambda *given: ([], []), most=1300 * 20)
-    assert way.run(rows.asian_options, 20).note == "1 x 20 rows" and whole.note == "2 x 20 rows"
+    assert way.run(rows.asian_options, 20).note == ", 1 x 20 rows" and whole.note == ", 2 x 20 rows"
     assert len(whole.values) == 4 * (1 + 2)  # few rows of the first, and all of each
 
 

@@ -43,7 +43,7 @@ class Minima:
         self.values += [round(float(x), 2) for x in found]
 
     def result(self) -> Result:
-        return Result(self.amounts, self.values, f"{len(self.start)} variables")
+        return Result(self.amounts, self.values)
 
 
 _CLOSE = {"ftol": 1e-12, "gtol": 1e-8, "maxfun": 10**6}
@@ -57,7 +57,7 @@ def first_order(f: Callable[..., Any], fit: Callable[..., Any], size: int) -> Re
     minima = Minima(size)
     both, slopes = minima.counted(value_and_grad(f)), jacobian(fit)
     of_floats = minima.counted(residuals)
-    minima.add("Rosenbrock", lambda: minimize(both, minima.start, jac=True, method="L-BFGS-B", options=_CLOSE))
+    minima.add(f"Rosenbrock, {size}", lambda: minimize(both, minima.start, jac=True, method="L-BFGS-B", options=_CLOSE))
     minima.add("a fit", lambda: least_squares(of_floats, [1.0, 1.0, 0.0], jac=slopes))
     return minima.result()
 
@@ -68,7 +68,7 @@ def by_differences(size: int) -> Result:
 
     minima = Minima(size)
     f, of_floats = minima.counted(lambda x: rosenbrock(x.tolist())), minima.counted(residuals)
-    minima.add("Rosenbrock", lambda: minimize(f, minima.start, method="L-BFGS-B", options=_CLOSE))
+    minima.add(f"Rosenbrock, {size}", lambda: minimize(f, minima.start, method="L-BFGS-B", options=_CLOSE))
     minima.add("a fit", lambda: least_squares(of_floats, [1.0, 1.0, 0.0]))
     return minima.result()
 
@@ -86,7 +86,7 @@ def second_order(f: Callable[..., Any], size: int) -> Result:
     def add(name: str, method: str, **second: Any) -> None:
         minima.add(name, lambda: minimize(both, minima.start, jac=True, method=method, **second))
 
-    add("Newton-CG, differences", "Newton-CG")
-    add("Newton-CG, hvp", "Newton-CG", hessp=product)
-    add("trust-exact, hessian", "trust-exact", hess=matrix)
+    add(f"{size}: differences", "Newton-CG")
+    add(f"{size}: hvp", "Newton-CG", hessp=product)
+    add(f"{size}: hessian", "trust-exact", hess=matrix)
     return minima.result()

@@ -84,12 +84,12 @@ def show(figures: list[Figure]) -> None:
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         rows = list(group)
         ratio = f"/ {workload.baseline or 'written out'}" if any(f.ratio == f.ratio for f in rows) else " "
-        for header in ("", "", workload.unit, "from", "to", ratio, *[""] * any(f.note for f in rows)):
+        for header in ("", "", workload.unit, "from", "to", ratio):
             table.add_column(header, justify="right" if header else "left", no_wrap=True)
         for f in rows:
             amounts = [_amount(x, f.measure) for x in (f.median, f.low, f.high)]
-            shown = [*amounts, _ratio(f.ratio), *[f.note] * bool(f.note)] if not f.trouble else [f.trouble]
-            table.add_row(f.contender, *([f.measure] if f.measure else []), *shown)
+            shown = [*amounts, _ratio(f.ratio)] if not f.trouble else [f.trouble]
+            table.add_row(f.contender, *([f.measure + f.note] if f.measure else []), *shown)
         console.print(table)
 
 

@@ -14,7 +14,7 @@ from pygrad.bench.programs import price
 from pygrad.copying import topological
 from pygrad.value import Value
 
-MEASURE = "value and gradient"
+MEASURE = "gradient"
 #: So many rows are compared where not all are computed.
 FEW = 10
 
@@ -70,7 +70,7 @@ class Way(NamedTuple):
             seconds, results = timed(lambda: self.each(model, given))
             values = list(chain.from_iterable(map(_flat, zip(*results))))
         done = len(rows) * max(1, len(points))
-        note = f"{len(points)} x {len(rows):,} rows" if points else f"{len(rows):,} rows"
+        note = f", {len(points)} x {len(rows):,} rows" if points else f", {len(rows):,} rows"
         return Result({MEASURE: seconds / (operations * done)}, values, note)
 
 

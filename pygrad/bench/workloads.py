@@ -196,7 +196,7 @@ _CMPAD = partial(_programs, CMPAD)
 
 
 def _rows_of(name: str, title: str, sizes: tuple[int, int]) -> Workload:
-    unit = "an operation of a row"
+    unit = "an operation"
     return Workload(name, title, unit, FLOATS, 5, partial(_row_by_row, name), _WITH_FLOATS, sizes)
 
 
@@ -207,17 +207,21 @@ _WORKLOADS = (
     Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _FULL),
     Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, _FULL),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, _OURS),
-    Workload("programs", f"programs: {MEASURE}", "an operation", FLOATS, 15, partial(_programs, None), _WITH_FLOATS),
+    Workload(
+        "programs", "programs: value and gradient", "an operation", FLOATS, 15, partial(_programs, None), _WITH_FLOATS
+    ),
     Workload("compiling", "until a program is there", "an operation", EAGER, 9, _recording, (EAGER,)),
     Workload("break-even", "until compiling pays", "a function", EAGER, 5, _recording, (COMPILED,)),
     Workload("calls", "calls of a function of two numbers", "a call", EAGER, 15, _calls, (EAGER,)),
-    Workload("cmpad", f"cmpad's problems: {MEASURE}", "an operation", FLOATS, 9, _CMPAD, _WITH_FLOATS),
+    Workload("cmpad", "cmpad's problems: value and gradient", "an operation", FLOATS, 9, _CMPAD, _WITH_FLOATS),
     Workload("cmpad-setup", "the same, set-up included", "an operation", FLOATS, 5, _CMPAD, _WITH_FLOATS),
-    _rows_of("options", "Black-Scholes prices, each with its gradient", (10_000, 500)),
+    _rows_of("options", "Black-Scholes prices of rows, each with its gradient", (10_000, 500)),
     _rows_of("asian", "Asian options, 252 steps: means over paths, for each trade", (1000, 20)),
     _rows_of("swaptions", "15 swaptions on 80 rates, 40 steps: means over paths", (1000, 10)),
     Workload("scipy", "minima by scipy, with gradients", "a minimum", FLOATS, 5, _scipy, (FLOATS, EAGER), (100, 20)),
-    Workload("newton", "minima by scipy, with second derivatives", "a minimum", EAGER, 5, _newton, (EAGER,), (100, 20)),
+    Workload(
+        "newton", "minima by scipy: Rosenbrock, Newton's methods", "a minimum", EAGER, 5, _newton, (EAGER,), (100, 20)
+    ),
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, _WITH_FLOATS),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )

@@ -192,7 +192,7 @@ _CLASSES = (*_FULL, "micrograd")
 _NETWORK, _GPT = partial(_step, models.Network), partial(_step, models.GPT)
 _WITH_FLOATS = (FLOATS, *_OURS)
 _SIZES = "rows of products, from 10^3 to 10^7"
-_CMPAD = partial(_programs, CMPAD)
+_GIVEN, _CMPAD = partial(_programs, None), partial(_programs, CMPAD)
 
 
 def _rows_of(name: str, title: str, sizes: tuple[int, int]) -> Workload:
@@ -207,9 +207,7 @@ _WORKLOADS = (
     Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _FULL),
     Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, _FULL),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, _OURS),
-    Workload(
-        "programs", "programs: value and gradient", "an operation", FLOATS, 15, partial(_programs, None), _WITH_FLOATS
-    ),
+    Workload("programs", "programs: value and gradient", "an operation", FLOATS, 15, _GIVEN, _WITH_FLOATS),
     Workload("compiling", "until a program is there", "an operation", EAGER, 9, _recording, (EAGER,)),
     Workload("break-even", "until compiling pays", "a function", EAGER, 5, _recording, (COMPILED,)),
     Workload("calls", "calls of a function of two numbers", "a call", EAGER, 15, _calls, (EAGER,)),
@@ -219,9 +217,7 @@ _WORKLOADS = (
     _rows_of("asian", "Asian options, 252 steps: means over paths, for each trade", (1000, 20)),
     _rows_of("swaptions", "15 swaptions on 80 rates, 40 steps: means over paths", (1000, 10)),
     Workload("scipy", "minima by scipy, with gradients", "a minimum", FLOATS, 5, _scipy, (FLOATS, EAGER), (100, 20)),
-    Workload(
-        "newton", "minima by scipy: Rosenbrock, Newton's methods", "a minimum", EAGER, 5, _newton, (EAGER,), (100, 20)
-    ),
+    Workload("newton", "minima by scipy, to second order", "a minimum", EAGER, 5, _newton, (EAGER,), (100, 20)),
     Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, _WITH_FLOATS),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )

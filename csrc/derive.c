@@ -1,5 +1,5 @@
-/* The reverse pass as instructions: for each node, from the last, what it contributes to its operands' adjoints, by the
- * op table's partials. */
+/* Derivatives as instructions, by the op table's partials. In reverse: for each node, from the last, what it contributes to
+ * its operands' adjoints. Forward: for each node, from the first, what its operands' tangents contribute to its own. */
 #include "derive.h"
 
 #include <string.h>
@@ -8,9 +8,10 @@ typedef struct deriver {
     pg_emitter *e;
     const pg_graph *graph;
     const pg_id *at; /* the instruction of each node */
-    pg_id *adjoint; /* that of its adjoint; PG_NONE where nothing has reached the node */
+    pg_id *adjoint; /* that of its adjoint, or tangent; PG_NONE where nothing has reached the node */
     uint8_t *active; /* whether a wanted input is below it */
     pg_id zero, one; /* the numbers */
+    int forward; /* whether tangents are taken, not adjoints */
 } deriver;
 
 static pg_id number(deriver *d, double value)
@@ -22,24 +23,26 @@ static pg_id number(deriver *d, double value)
 #define PG_WORD2(name, a, b) pgi_emit(d->e, PG_OP_##name, a, b, 0, 0)
 #define PG_WORD3(name, a, b, c) pgi_emit(d->e, PG_OP_##name, a, b, c, 0)
 
-/* Adds adjoint times partial to the adjoint of an operand, a node. `gated`: what was not chosen gets nothing. */
-static void contribute(deriver *d, pg_id operand, pg_id adjoint, pg_id partial, int gated)
+/* Adds the adjoint of a node z times a partial to the adjoint of an operand; forward, the operand's tangent times the partial
+ * to that of z. `gated`: what was not chosen gets nothing. */
+static void contribute(deriver *d, pg_id z, pg_id operand, pg_id partial, int gated)
 {
-    pg_id *sum = &d->adjoint[operand], term;
-    if (partial == d->zero) return;
-    if (partial == d->one) term = adjoint;
-    else if (gated) term = GATE(adjoint, partial);
-    else term = MUL(adjoint, partial);
+    const pg_id from = d->adjoint[d->forward ? operand : z];
+    pg_id *sum = &d->adjoint[d->forward ? z : operand], term;
+    if (partial == d->zero || from == PG_NONE) return;
+    if (partial == d->one) term = from;
+    else if (gated) term = GATE(from, partial);
+    else term = MUL(from, partial);
     *sum = *sum == PG_NONE ? term : ADD(*sum, term);
 }
 
 /* -- one node's chain rule -------------------------------------------------------------------------
  *
- * a, b, c are its operands, nodes; x, y, w and z the instructions of these and of its value, g that of its adjoint. */
+ * a, b, c are its operands, nodes; x, y, w and z the instructions of these and of its value. */
 
-static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list, pg_id count)
+static void differentiate_list(deriver *d, int op, pg_id node, const pg_id *list, pg_id count)
 {
-    const pg_id half = count / 2, last = count - 1;
+    const pg_id half = count / 2, last = count - 1, z = d->at[node];
     (void)z;
     switch (op) {
 #define PG_OP_NARY(name, special, symbol, formula, forward, dx, error) \
@@ -49,7 +52,7 @@ static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list
         for (pg_id k = 0; k < count; k++) { \
             const pg_id x = d->at[list[k]]; \
             (void)x; \
-            if (d->active[list[k]]) contribute(d, list[k], g, dx, 0); \
+            if (d->active[list[k]]) contribute(d, node, list[k], dx, 0); \
         } \
         break; \
     }
@@ -57,8 +60,8 @@ static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list
     case PG_OP_##name: \
         for (pg_id k = 0; k < half; k++) { \
             const pg_id a = list[k], b = list[half + k], x = d->at[a], y = d->at[b]; \
-            if (d->active[a]) contribute(d, a, g, dx, 0); \
-            if (d->active[b]) contribute(d, b, g, dy, 0); \
+            if (d->active[a]) contribute(d, node, a, dx, 0); \
+            if (d->active[b]) contribute(d, node, b, dy, 0); \
         } \
         break;
 #define PG_OP_INDEXED(name, special, symbol, formula, forward, dx, error) \
@@ -66,7 +69,7 @@ static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list
         const pg_id y = d->at[list[last]], n = number(d, (double)last); \
         for (pg_id k = 0; k < last; k++) { \
             const pg_id i = number(d, (double)k); \
-            if (d->active[list[k]]) contribute(d, list[k], g, dx, 1); \
+            if (d->active[list[k]]) contribute(d, node, list[k], dx, 1); \
         } \
         break; \
     }
@@ -74,14 +77,14 @@ static void reverse_list(deriver *d, int op, pg_id z, pg_id g, const pg_id *list
     }
 }
 
-static void reverse(deriver *d, pg_id node)
+static void differentiate(deriver *d, pg_id node)
 {
     const pg_instruction *r = &PG_NODES(d->graph)[node];
-    const pg_id a = r->x, b = r->y, c = r->w, z = d->at[node], g = d->adjoint[node];
+    const pg_id a = r->x, b = r->y, c = r->w, z = d->at[node];
     const int op = r->op, arity = pgi_arity(op);
     pg_id x, y, w;
     if (pgi_takes_list(op)) {
-        reverse_list(d, op, z, g, PG_IDS(d->graph->lists) + r->x, r->y);
+        differentiate_list(d, op, node, PG_IDS(d->graph->lists) + r->x, r->y);
         return;
     }
     x = d->at[a];
@@ -93,23 +96,23 @@ static void reverse(deriver *d, pg_id node)
 #define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) PG_OP_HELPER2(name, forward, dx, dy, error)
 #define PG_OP_TERNARY(name, special, symbol, formula, forward, dy, dw, error) \
     case PG_OP_##name: \
-        if (d->active[b]) contribute(d, b, g, dy, 1); \
-        if (d->active[c]) contribute(d, c, g, dw, 1); \
+        if (d->active[b]) contribute(d, node, b, dy, 1); \
+        if (d->active[c]) contribute(d, node, c, dw, 1); \
         break;
 #define PG_OP_HELPER1(name, forward, dx) \
     case PG_OP_##name: \
-        if (d->active[a]) contribute(d, a, g, dx, 0); \
+        if (d->active[a]) contribute(d, node, a, dx, 0); \
         break;
 #define PG_OP_HELPER2(name, forward, dx, dy, error) \
     case PG_OP_##name: \
-        if (d->active[a]) contribute(d, a, g, dx, 0); \
-        if (d->active[b]) contribute(d, b, g, dy, 0); \
+        if (d->active[a]) contribute(d, node, a, dx, 0); \
+        if (d->active[b]) contribute(d, node, b, dy, 0); \
         break;
 #define PG_OP_HELPER3(name, forward, dx, dy, dw) \
     case PG_OP_##name: \
-        if (d->active[a]) contribute(d, a, g, dx, 0); \
-        if (d->active[b]) contribute(d, b, g, dy, 0); \
-        if (d->active[c]) contribute(d, c, g, dw, 0); \
+        if (d->active[a]) contribute(d, node, a, dx, 0); \
+        if (d->active[b]) contribute(d, node, b, dy, 0); \
+        if (d->active[c]) contribute(d, node, c, dw, 0); \
         break;
 #include "ops.def"
     }
@@ -129,25 +132,48 @@ static void mark_active(const pg_graph *graph, size_t count, const uint32_t *wan
     }
 }
 
-int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t count, const uint32_t *wanted,
+/* The adjoints of the wanted inputs, for one output. */
+static void reverse(deriver *d, size_t count, const uint32_t *wanted, pg_id output)
+{
+    for (pg_id i = 0; i <= output; i++) d->adjoint[i] = PG_NONE;
+    for (size_t i = 0; i < count; i++) d->adjoint[wanted[i]] = PG_NONE;
+    d->adjoint[output] = d->one;
+    for (pg_id z = output + 1; !d->e->failed && z-- > d->graph->inputs;)
+        if (d->adjoint[z] != PG_NONE && d->active[z]) differentiate(d, z);
+}
+
+/* The tangents of all nodes, where those of the wanted inputs are inputs that come after the graph's. */
+static void go_forward(deriver *d, size_t count, const uint32_t *wanted)
+{
+    const pg_id inputs = d->graph->inputs;
+    for (pg_id i = 0; i < d->graph->nodes.count; i++) d->adjoint[i] = PG_NONE;
+    for (size_t i = 0; i < count; i++) d->adjoint[wanted[i]] = inputs + (pg_id)i;
+    for (pg_id z = inputs; !d->e->failed && z < d->graph->nodes.count; z++)
+        if (d->active[z]) differentiate(d, z);
+}
+
+static int append_derivative(const deriver *d, pg_id node, pg_vector *outputs)
+{
+    const pg_id found = d->adjoint[node];
+    return !d->e->failed && pgi_append(&d->e->memory, outputs, found == PG_NONE ? d->zero : found);
+}
+
+int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t count, const uint32_t *wanted, int forward,
                pg_vector *outputs)
 {
     const size_t size = graph->nodes.count;
     const pg_memory *m = &e->memory;
-    deriver d = {e, graph, at, NULL, NULL, pgi_emit_number(e, 0.0), pgi_emit_number(e, 1.0)};
+    deriver d = {e, graph, at, NULL, NULL, pgi_emit_number(e, 0.0), pgi_emit_number(e, 1.0), forward};
     int done = (d.adjoint = m->resize(m->context, NULL, (size + 1) * sizeof(pg_id))) &&
                (d.active = m->resize(m->context, NULL, size + 1));
     if (done) mark_active(graph, count, wanted, d.active);
+    if (done && forward) go_forward(&d, count, wanted);
     for (size_t k = 0; done && k < graph->outputs.count; k++) {
         const pg_id output = PG_IDS(graph->outputs)[k];
-        for (pg_id i = 0; i <= output; i++) d.adjoint[i] = PG_NONE;
-        for (size_t i = 0; i < count; i++) d.adjoint[wanted[i]] = PG_NONE;
-        d.adjoint[output] = d.one;
-        for (pg_id z = output + 1; !e->failed && z-- > graph->inputs;)
-            if (d.adjoint[z] != PG_NONE && d.active[z]) reverse(&d, z);
-        for (size_t i = 0; done && i < count; i++) {
-            const pg_id adjoint = d.adjoint[wanted[i]];
-            done = !e->failed && pgi_append(m, outputs, adjoint == PG_NONE ? d.zero : adjoint);
+        if (forward) done = append_derivative(&d, output, outputs);
+        else {
+            reverse(&d, count, wanted, output);
+            for (size_t i = 0; done && i < count; i++) done = append_derivative(&d, wanted[i], outputs);
         }
     }
     if (d.adjoint) m->resize(m->context, d.adjoint, 0);

@@ -133,7 +133,7 @@ pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked)
 
 /* -- its memory ------------------------------------------------------------------------------------ */
 
-int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
+int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int passes)
 {
     const pg_memory *m = &graph->memory;
     pg_instruction *code;
@@ -143,11 +143,11 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes)
     e->memory = *m;
     e->passes = passes;
     e->mask = places - 1;
-    code = pgi_extend(m, &e->code, graph->inputs, sizeof *code);
+    code = pgi_extend(m, &e->code, inputs, sizeof *code);
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
     if (!code || !e->seen) return 0;
     memset(e->seen, 0, places * sizeof *e->seen);
-    for (pg_id i = 0; i < graph->inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
+    for (pg_id i = 0; i < inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};
     return 1;
 }
 

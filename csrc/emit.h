@@ -25,7 +25,8 @@ typedef struct pg_emitter {
 
 #define CODE(e) ((pg_instruction *)(e)->code.items)
 
-int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, int passes);
+/* For the instructions of a graph, and so many inputs. */
+int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int passes);
 void pgi_emitter_end(pg_emitter *e);
 /* The id of an instruction's result: a new one, or that of what is the same to the bit. */
 pg_id pgi_emit(pg_emitter *e, int op, pg_id x, pg_id y, pg_id w, int checked);

@@ -66,6 +66,7 @@ int pgi_emit_graph(pg_emitter *e, const pg_graph *graph, pg_id *at)
     for (size_t k = 0; k < graph->outputs.count; k++) needed[PG_IDS(graph->outputs)[k]] = 1;
     for (pg_id i = (pg_id)graph->nodes.count; i-- > graph->inputs;) {
         const pg_id *operands = pgi_graph_operands(graph, i, some, &n);
+        needed[i] |= PG_NODES(graph)[i].checked && pgi_can_fail(PG_NODES(graph)[i].op);     /* it may raise */
         for (size_t k = 0; needed[i] && k < n; k++) needed[operands[k]] = 1;
     }
     for (pg_id i = 0; i < graph->inputs; i++) at[i] = i;

@@ -41,6 +41,11 @@ static inline double pgm_max(double x, double y) { return isnan(x) || x > y ? x 
 
 static inline double pgm_greater(double x, double y) { return x > y ? 1.0 : x <= y ? 0.0 : NAN; }
 
+/* The place of index x in a list of y, where negative ones count from its end. What is none is nan: lanes find errors by
+ * results that are not finite. */
+static inline double pgm_index(double x, double y)
+{ return x >= -y && x < y && x == floor(x) ? (x < 0.0 ? x + y : x) : NAN; }
+
 /* The part of the gradient that goes to the smaller operand x: all, none, or half at a tie. */
 static inline double pgm_share(double x, double y) { return x < y ? 1.0 : x > y ? 0.0 : 0.5; }
 

@@ -1,6 +1,8 @@
 /* The op table as data and as a function, and what a status means. */
 #include "ops.h"
 
+#include <string.h>
+
 #define PG_DOC(formula, symbol) "``" formula "``, recorded as one node '" symbol "'."
 
 /* The partials as text. */
@@ -44,6 +46,21 @@ static const pg_op_info table[PG_OP_COUNT] = {
 #undef i
 
 const pg_op_info *pg_op(int op) { return op >= 0 && op < PG_OP_COUNT ? &table[op] : NULL; }
+
+int pgi_can_fail(int op)
+{
+    switch (op) {
+#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_SCALAR PG_OP_UNARY
+#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#define PG_OP_HELPER2(name, forward, dx, dy, error) \
+    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
+#include "ops.def"
+    }
+    return 0;
+}
 
 const uint8_t pgi_arities[PG_OP_ALL] = {
 #define PG_OP_UNARY(name, ...) [PG_OP_##name] = 1,

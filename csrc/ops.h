@@ -82,6 +82,8 @@ static inline double pgm_take(const double *data, size_t n, const pg_node *x, do
 enum { PG_MANY = 4 };
 extern const uint8_t pgi_arities[PG_OP_ALL];
 static inline int pgi_takes_list(int op) { return pgi_arities[op] == PG_MANY; }
+/* Whether an operation of up to three operands has some for which there is no value. */
+int pgi_can_fail(int op);
 static inline int pgi_arity(int op) { return pgi_arities[op] & 3; }
 
 /* The value of any operation of up to three operands, and of one of a list; the answer is a status. */

@@ -1,6 +1,7 @@
 /* Graphs and programs: what a recorded graph becomes when it is to be run many times.
  *
  *     arena --freeze.c--> graph --forward.c, derive.c--> instructions --schedule.c--> program --run.c--> numbers
+ *                                                                                           --lanes.c, batch.c--> of rows
  *
  * A graph is the recorded nodes, renumbered: the inputs first, operands before results. forward.c emits instructions for
  * its values, lists written out; derive.c those for its derivatives, out of the op table's partials, so that one set of
@@ -62,18 +63,29 @@ enum pg_pattern {
 /* Instructions of one operation and depth: none needs another's result. */
 typedef struct pg_run_of {
     uint32_t count, first;              /* first: the register of the first result; the others follow */
-    uint8_t op, checked, pattern;
+    uint8_t op, checked;
+    uint8_t pattern;                    /* of `each`: bit k says that operand k is the same in all rows */
 } pg_run_of;
 
-struct pg_program {
-    pg_memory memory;
+typedef struct pg_part {
     pg_vector runs;                     /* pg_run_of */
     pg_vector operands;                 /* pg_id: for each run all of x, all of y, all of w; or the first x and the
                                            distance to the next, and so on */
+    pg_id registers;
+} pg_part;
+
+/* A program over rows, a batch, has two parts: what is the same in all rows is computed once, what differs for each row,
+ * in lanes. Another has the first alone. */
+struct pg_program {
+    pg_memory memory;
+    pg_part once, each;
     pg_vector numbers;                  /* double: the first registers; the inputs come next */
-    pg_vector outputs;                  /* pg_id: registers of the values, then of the derivatives */
-    pg_id inputs, registers, values;
-    void *idle;                         /* registers of no run, ready for use */
+    pg_vector columns; /* pg_id: the inputs that differ from row to row: the first registers of `each` */
+    pg_vector outputs; /* pg_id: registers of the values, then of the derivatives; those of `each` are
+                                           counted on from those of `once` */
+    pg_id inputs, values;
+    int reduced; /* whether outputs are added up over the rows */
+    void *idle, *idle_lanes; /* registers of no run, ready for use */
 };
 
 #define PG_IDS(vector) ((pg_id *)(vector).items)

@@ -218,13 +218,40 @@ enum pg_passes {
 /* The program that computes a graph's outputs, and then for each of them its derivatives in the `count` wanted inputs.
  * NULL without memory, and where a wanted one is no input. */
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes);
-/* A graph with more outputs, these derivatives, for derivatives of a higher order. NULL without memory. */
-pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted);
+/* A graph of derivatives: of each output of a graph those in the wanted inputs, by rewriting in reverse; or forward, for
+ * derivatives along a direction, an input more for each of the wanted, the last ones. NULL as above. */
+enum pg_derivatives {
+    PG_WITH_VALUES = 1,     /* the graph's own outputs come before them */
+    PG_TANGENTS = 2         /* forward: one derivative for each output */
+};
+pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how);
 void pg_program_free(pg_program *program);
 uint32_t pg_program_outputs(const pg_program *program);
 uint32_t pg_program_instructions(const pg_program *program);
 /* Runs it. PG_FAILED where an operation has no value: pg_graph_error says which. Any thread may, and several at once. */
 int pg_run(pg_program *program, const double *inputs, double *outputs);
+/* A program over the rows of a batch: inputs whose `by_row` is not 0 differ from row to row. reduced: outputs are added up
+ * over the rows. */
+pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
+                            int reduced, int passes);
+/* Rows, in numbers that lie at constant distances: those of input or output k at columns[k], columns[k] + steps[k], ... */
+typedef struct pg_rows {
+    uint64_t count;
+    const double *once;             /* a number for each input; those of inputs by row are not read */
+    double *const *columns;         /* inputs by row, in their order */
+    const uint64_t *steps;
+    double *const *outputs;         /* for each output; reduced: where its one number is */
+    const uint64_t *output_steps;
+    int mean;                       /* reduced: divide by the count of rows */
+    int pass_errors;                /* a row that fails is nan in all outputs, and no error */
+    uint64_t failed;                /* the first row that failed */
+} pg_rows;
+/* Rows are done in chunks, whose number and results depend on the rows alone. All are done by calls from chunk 0 on, of
+ * at most PG_MOST_CHUNKS each, between which a host may look at signals. */
+enum { PG_MOST_CHUNKS = 32 };
+uint64_t pg_row_chunks(const pg_program *program, uint64_t count);
+/* PG_FAILED where an operation has no value in the row `failed`. Up to `threads` threads work. */
+int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, int threads);
 /* A recorded function, to be called: a program of one output and its derivatives in the arguments that are nodes and in
  * the captured ones, in this order. */
 typedef struct pg_function {

@@ -11,11 +11,15 @@
 void pg_program_free(pg_program *program)
 {
     if (!program) return;
-    pgi_forget(&program->memory, &program->runs);
-    pgi_forget(&program->memory, &program->operands);
+    pgi_forget(&program->memory, &program->once.runs);
+    pgi_forget(&program->memory, &program->once.operands);
+    pgi_forget(&program->memory, &program->each.runs);
+    pgi_forget(&program->memory, &program->each.operands);
     pgi_forget(&program->memory, &program->numbers);
+    pgi_forget(&program->memory, &program->columns);
     pgi_forget(&program->memory, &program->outputs);
     if (program->idle) program->memory.resize(program->memory.context, program->idle, 0);
+    if (program->idle_lanes) program->memory.resize(program->memory.context, program->idle_lanes, 0);
     program->memory.resize(program->memory.context, program, 0);
 }
 
@@ -98,10 +102,10 @@ void pg_program_free(pg_program *program)
 
 int pgi_execute(const pg_program *program, double *r)
 {
-    const pg_run_of *run = program->runs.items;
-    const pg_id *a = program->operands.items;
+    const pg_run_of *run = program->once.runs.items;
+    const pg_id *a = program->once.operands.items;
     int failed = 0;
-    for (size_t runs = program->runs.count; runs; runs--, run++) {
+    for (size_t runs = program->once.runs.count; runs; runs--, run++) {
         const size_t n = run->count;
         double *restrict out = r + run->first;  /* instructions of a run write where none of them reads */
         int error = PG_OK;
@@ -137,7 +141,7 @@ double *pgi_take_registers(pg_program *program)
     if (registers) return registers;
     registers =
         program->memory.resize(program->memory.context, NULL,
-                               ((size_t)program->registers + 2 * (size_t)program->inputs + 1) * sizeof *registers);
+                               ((size_t)program->once.registers + 2 * (size_t)program->inputs + 1) * sizeof *registers);
     if (registers && program->numbers.count)
         memcpy(registers, program->numbers.items, program->numbers.count * sizeof *registers);
     return registers;
@@ -147,14 +151,16 @@ enum { PG_MOST_IDLE = 1 << 22 };        /* registers, 32 MB of them: more are no
 
 void pgi_give_registers(pg_program *program, double *registers)
 {
-    if (program->registers <= PG_MOST_IDLE) registers = pgi_exchange_pointer(&program->idle, registers);
+    if (program->once.registers <= PG_MOST_IDLE) registers = pgi_exchange_pointer(&program->idle, registers);
     if (registers) program->memory.resize(program->memory.context, registers, 0);
 }
 
 int pg_run(pg_program *program, const double *inputs, double *outputs)
 {
-    double *registers = pgi_take_registers(program);
+    double *registers;
     int status;
+    if (program->each.registers) return PG_BAD_COUNT;   /* it is one over rows */
+    registers = pgi_take_registers(program);
     if (!registers) return PG_NO_MEMORY;
     if (program->inputs) memcpy(registers + program->numbers.count, inputs, program->inputs * sizeof *registers);
     status = pgi_execute(program, registers) ? PG_FAILED : PG_OK;
@@ -171,7 +177,10 @@ uint32_t pg_program_output(const pg_program *program, uint32_t index)
 { return index < program->outputs.count ? PG_IDS(program->outputs)[index] : 0; }
 
 uint32_t pg_program_instructions(const pg_program *program)
-{ return program->registers - (uint32_t)program->numbers.count - program->inputs; }
+{
+    return program->once.registers - (uint32_t)program->numbers.count - program->inputs + program->each.registers -
+           (uint32_t)program->columns.count;
+}
 
 const double *pg_program_numbers(const pg_program *program, uint32_t *count)
 {
@@ -179,20 +188,28 @@ const double *pg_program_numbers(const pg_program *program, uint32_t *count)
     return program->numbers.items;
 }
 
-int pg_program_list(const pg_program *program, uint32_t room, pg_listing *instructions)
+static pg_listing *list_part(const pg_program *program, const pg_part *part, pg_listing *to)
 {
-    const pg_run_of *run = program->runs.items;
-    const pg_id *a = program->operands.items;
-    if (room < pg_program_instructions(program)) return PG_BAD_COUNT;
-    for (size_t k = 0; k < program->runs.count; k++, run++) {
-        const int arity = pgi_arity(run->op), by_index = run->pattern == PG_BY_INDEX;
-        for (uint32_t i = 0; i < run->count; i++) {
-            pg_listing *to = instructions++;
-            *to = (pg_listing){run->op, arity, run->first + i, {0, 0, 0}};
-            for (int j = 0; j < arity; j++)
+    const pg_run_of *run = part->runs.items;
+    const pg_id *a = part->operands.items, each = program->once.registers;
+    const int in_lanes = part == &program->each;
+    for (size_t k = 0; k < part->runs.count; k++, run++) {
+        const int arity = pgi_arity(run->op), by_index = in_lanes || run->pattern == PG_BY_INDEX;
+        for (uint32_t i = 0; i < run->count; i++, to++) {
+            *to = (pg_listing){run->op, arity, run->first + i + (in_lanes ? each : 0), {0, 0, 0}};
+            for (int j = 0; j < arity; j++) {
                 to->operands[j] = by_index ? a[(size_t)j * run->count + i] : a[2 * j] + i * a[2 * j + 1];
+                if (in_lanes && !(run->pattern >> j & 1)) to->operands[j] += each;
+            }
         }
         a += (size_t)arity * (by_index ? run->count : 2);
     }
+    return to;
+}
+
+int pg_program_list(const pg_program *program, uint32_t room, pg_listing *instructions)
+{
+    if (room < pg_program_instructions(program)) return PG_BAD_COUNT;
+    list_part(program, &program->each, list_part(program, &program->once, instructions));
     return PG_OK;
 }

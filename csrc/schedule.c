@@ -4,22 +4,6 @@
 
 #include <string.h>
 
-/* Whether an operation has operands for which there is no value. */
-static int can_fail(int op)
-{
-    switch (op) {
-#define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#define PG_OP_SCALAR PG_OP_UNARY
-#define PG_OP_BINARY(name, special, symbol, formula, forward, dx, dy, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#define PG_OP_HELPER2(name, forward, dx, dy, error) \
-    case PG_OP_##name: return strcmp(#error, "PG_OK") != 0;
-#include "ops.def"
-    }
-    return 0;
-}
-
 /* How often each instruction is used, by those that are needed; by an output as often as forbids to fuse it. What may
  * raise is needed where its result is not: a `where` of a number has lost what it does not choose. */
 static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *uses)
@@ -28,7 +12,7 @@ static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *
     for (size_t k = 0; k < outputs->count; k++) uses[PG_IDS(*outputs)[k]] = 2;
     for (size_t i = e->code.count; i-- > 0;) {
         const pg_instruction *r = &CODE(e)[i];
-        const int arity = uses[i] || (r->checked && can_fail(r->op)) ? pgi_arity(r->op) : 0;
+        const int arity = uses[i] || (r->checked && pgi_can_fail(r->op)) ? pgi_arity(r->op) : 0;
         if (arity && !uses[i]) uses[i] = 1;
         if (arity > 0) uses[r->x]++;
         if (arity > 1) uses[r->y]++;
@@ -36,8 +20,9 @@ static void count_uses(const pg_emitter *e, const pg_vector *outputs, uint32_t *
     }
 }
 
-/* A product that a sum alone uses becomes a part of it: muladd rounds twice, as the two do. */
-static void fuse(pg_emitter *e, uint32_t *uses)
+/* A product that a sum alone uses becomes a part of it: muladd rounds twice, as the two do. Not one that is the same in
+ * all rows. */
+static void fuse(pg_emitter *e, const uint8_t *varies, uint32_t *uses)
 {
     for (size_t i = 0; i < e->code.count; i++) {
         pg_instruction *r = &CODE(e)[i];
@@ -47,24 +32,27 @@ static void fuse(pg_emitter *e, uint32_t *uses)
         of = r->y, other = r->x;
         if (CODE(e)[of].op != PG_OP_mul || uses[of] != 1) of = r->x, other = r->y;
         product = &CODE(e)[of];
-        if (product->op != PG_OP_mul || uses[of] != 1) continue;
+        if (product->op != PG_OP_mul || uses[of] != 1 || varies[of] != varies[i]) continue;
         uses[of] = 0;
         *r = (pg_instruction){.op = PG_OP_muladd, .x = product->x, .y = product->y, .w = other};
     }
 }
 
-/* The depth of each instruction that is needed: 0 for inputs and numbers. Returns the largest. */
-static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32_t *depth)
+/* Raises `deepest` to the depth of what varies, or of what does not, among the instructions that are needed. Inputs and
+ * numbers have depth 0. */
+static uint32_t measure_part(const pg_emitter *e, const uint32_t *uses, const uint8_t *varies, int varying,
+                             uint32_t deepest, uint32_t *depth)
 {
-    uint32_t deepest = 0;
+    const uint32_t least = deepest;
     for (size_t i = 0; i < e->code.count; i++) {
         const pg_instruction *r = &CODE(e)[i];
         const int arity = pgi_arity(r->op);
-        uint32_t below = 0;
+        uint32_t below = least;
+        if (varies[i] != varying) continue;
         depth[i] = 0;
         if (!arity || !uses[i]) continue;
         if (e->passes & PG_SCHEDULE) {
-            below = depth[r->x];
+            if (depth[r->x] > below) below = depth[r->x];
             if (arity > 1 && depth[r->y] > below) below = depth[r->y];
             if (arity > 2 && depth[r->w] > below) below = depth[r->w];
         }
@@ -77,10 +65,22 @@ static uint32_t measure_depths(const pg_emitter *e, const uint32_t *uses, uint32
 
 /* -- order ---------------------------------------------------------------------------------------- */
 
-enum { PG_KINDS = 512 };                /* more than there are kinds */
+enum { PG_KINDS = 1024 };               /* more than there are kinds */
+
+/* Bit k: operand k of an instruction that varies does not. */
+static uint32_t steady_operands(const pg_instruction *r, const uint8_t *varies)
+{
+    const int arity = pgi_arity(r->op);
+    return (arity > 0 && !varies[r->x]) | (uint32_t)(arity > 1 && !varies[r->y]) << 1 |
+           (uint32_t)(arity > 2 && !varies[r->w]) << 2;
+}
 
 /* Of an instruction: those of one depth and kind are one run. */
-static uint32_t kind_of(const pg_instruction *r) { return (uint32_t)r->op << 1 | r->checked; }
+static uint32_t kind_of(const pg_instruction *code, pg_id i, const uint8_t *varies)
+{
+    const pg_instruction *r = &code[i];
+    return (uint32_t)r->op << 4 | (varies[i] ? steady_operands(r, varies) << 1 : 0) | r->checked;
+}
 
 /* Turns counts into where each begins. */
 static void sum_up(uint32_t *starts, size_t count)
@@ -95,16 +95,16 @@ static void sum_up(uint32_t *starts, size_t count)
 
 /* Sorts the instructions that have a depth by it, and those of one depth by kind, in the order of emission. Returns how
  * many there are. `starts` has deepest + 1 places, and PG_KINDS at least. */
-static size_t sort(const pg_emitter *e, const uint32_t *depth, uint32_t deepest, uint32_t *starts, pg_id *some,
-                   pg_id *sorted)
+static size_t sort(const pg_emitter *e, const uint8_t *varies, const uint32_t *depth, uint32_t deepest,
+                   uint32_t *starts, pg_id *some, pg_id *sorted)
 {
     const pg_instruction *code = CODE(e);
     size_t count = 0;
     memset(starts, 0, PG_KINDS * sizeof *starts);
-    for (size_t i = 0; i < e->code.count; i++) starts[kind_of(&code[i])] += depth[i] != 0;
+    for (pg_id i = 0; i < e->code.count; i++) starts[kind_of(code, i, varies)] += depth[i] != 0;
     sum_up(starts, PG_KINDS);
-    for (size_t i = 0; i < e->code.count; i++)
-        if (depth[i]) some[starts[kind_of(&code[i])]++] = (pg_id)i, count++;
+    for (pg_id i = 0; i < e->code.count; i++)
+        if (depth[i]) some[starts[kind_of(code, i, varies)]++] = i, count++;
     memset(starts, 0, ((size_t)deepest + 1) * sizeof *starts);
     for (size_t i = 0; i < count; i++) starts[depth[some[i]]]++;
     sum_up(starts, (size_t)deepest + 1);
@@ -134,6 +134,8 @@ static pg_id register_of(const pg_instruction *r, int operand, const pg_id *regi
 
 typedef struct placing {
     const pg_instruction *code;
+    const uint8_t *varies;
+    const uint32_t *depth;
     pg_program *program;
     pg_id *sorted, *registers;
 } placing;
@@ -159,10 +161,20 @@ static size_t count_strided(const placing *p, size_t from, size_t to)
     return to - from;
 }
 
-/* Adds a run. The answer is 0 without memory. */
+/* Writes where a run's instructions find their operands, each by its register. */
+static void write_indices(const placing *p, size_t from, size_t to, int arity, pg_id *operands)
+{
+    for (size_t i = from; i < to; i++)
+        for (int k = 0; k < arity; k++)
+            *(operands + (size_t)k * (to - from) + i - from) = register_of(&p->code[p->sorted[i]], k, p->registers);
+}
+
+/* Adds a run to the part `once`. The answer is 0 without memory. */
 static int add_run(const placing *p, size_t from, size_t to, int pattern)
 {
     const size_t n = to - from, words = pattern == PG_BY_INDEX ? n : 2;
+    const pg_memory *m = &p->program->memory;
+    pg_part *once = &p->program->once;
     const pg_instruction *first;
     pg_run_of *run;
     pg_id *operands;
@@ -170,8 +182,8 @@ static int add_run(const placing *p, size_t from, size_t to, int pattern)
     if (!n) return 1;                   /* and there may be no instruction at `from` */
     first = &p->code[p->sorted[from]];
     arity = pgi_arity(first->op);
-    run = pgi_extend(&p->program->memory, &p->program->runs, 1, sizeof *run);
-    operands = pgi_extend(&p->program->memory, &p->program->operands, (size_t)arity * words, sizeof *operands);
+    run = pgi_extend(m, &once->runs, 1, sizeof *run);
+    operands = pgi_extend(m, &once->operands, (size_t)arity * words, sizeof *operands);
     if (!run || !operands) return 0;
     if (pattern != PG_BY_INDEX) {
         uint32_t strides[3] = {1, 1, 1};
@@ -183,11 +195,28 @@ static int add_run(const placing *p, size_t from, size_t to, int pattern)
         if (strides[0] == 1 && strides[1] == 0 && strides[2] == 1) pattern = PG_Y_STAYS;
         if (arity > 1 && strides[0] == 0 && strides[1] == 1 && strides[2] == 1) pattern = PG_X_STAYS;
     }
-    else
-        for (size_t i = 0; i < n; i++)
-            for (int k = 0; k < arity; k++)
-                operands[(size_t)k * n + i] = register_of(&p->code[p->sorted[from + i]], k, p->registers);
+    else write_indices(p, from, to, arity, operands);
     *run = (pg_run_of){(uint32_t)n, p->registers[p->sorted[from]], first->op, first->checked, (uint8_t)pattern};
+    return 1;
+}
+
+/* Adds a run to the part `each`, whose registers are counted from its own first one. */
+static int add_run_of_lanes(const placing *p, size_t from, size_t to)
+{
+    const size_t n = to - from;
+    const pg_memory *m = &p->program->memory;
+    pg_part *each = &p->program->each;
+    const pg_id base = p->program->once.registers, first = p->sorted[from];
+    const pg_instruction *r = &p->code[first];
+    const int arity = pgi_arity(r->op);
+    const uint32_t steady = steady_operands(r, p->varies);
+    pg_run_of *run = pgi_extend(m, &each->runs, 1, sizeof *run);
+    pg_id *operands = pgi_extend(m, &each->operands, (size_t)arity * n, sizeof *operands);
+    if (!run || !operands) return 0;
+    write_indices(p, from, to, arity, operands);
+    for (size_t i = 0; i < (size_t)arity * n; i++)
+        if (!(steady >> (i / n) & 1)) operands[i] -= base;
+    *run = (pg_run_of){(uint32_t)n, p->registers[first] - base, r->op, r->checked, (uint8_t)steady};
     return 1;
 }
 
@@ -209,29 +238,44 @@ static void turn(const placing *p, size_t from, size_t to)
 
 enum { PG_SHORT = 8 };                  /* fewer are not worth a run of their own */
 
-/* Makes runs of the sorted instructions. */
-static int make_runs(const placing *p, size_t count, const uint32_t *depth)
+/* Makes runs of sorted instructions of one depth and kind, in their registers. */
+static int make_runs(const placing *p, size_t from, size_t to)
 {
-    pg_id next = (pg_id)p->program->numbers.count + p->program->inputs;
-    for (size_t from = 0, to; from < count; from = to) {
-        const pg_id first = p->sorted[from];
-        size_t waiting = from;          /* for a run by index */
-        for (to = from; to < count; to++)
-            if (kind_of(&p->code[p->sorted[to]]) != kind_of(&p->code[first]) || depth[p->sorted[to]] != depth[first])
-                break;
-        turn(p, from, to);
-        for (size_t i = from; i < to; i++) p->registers[p->sorted[i]] = next++;
-        for (size_t i = from, n; i < to; i += n) {
-            n = count_strided(p, i, to);
-            if (n < PG_SHORT) n = n > 2 ? n - 1 : 1;    /* the last may begin a longer one */
-            else {
-                if (!add_run(p, waiting, i, PG_BY_INDEX) || !add_run(p, i, i + n, PG_BY_STRIDE)) return 0;
-                waiting = i + n;
-            }
+    size_t waiting = from;              /* for a run by index */
+    for (size_t i = from, n; i < to; i += n) {
+        n = count_strided(p, i, to);
+        if (n < PG_SHORT) n = n > 2 ? n - 1 : 1;        /* the last may begin a longer one */
+        else {
+            if (!add_run(p, waiting, i, PG_BY_INDEX) || !add_run(p, i, i + n, PG_BY_STRIDE)) return 0;
+            waiting = i + n;
         }
-        if (!add_run(p, waiting, to, PG_BY_INDEX)) return 0;
     }
-    p->program->registers = next;
+    return add_run(p, waiting, to, PG_BY_INDEX);
+}
+
+/* Gives the sorted instructions registers, and makes the program's parts of them. */
+static int make_parts(const placing *p, size_t count)
+{
+    pg_program *program = p->program;
+    pg_id next = (pg_id)program->numbers.count + program->inputs;
+    int in_lanes = 0;
+    for (size_t from = 0, to; from <= count; from = to) {
+        const pg_id first = p->sorted[from];
+        if (!in_lanes && (from == count || p->varies[first])) {
+            program->once.registers = next;
+            for (size_t k = 0; k < program->columns.count; k++) p->registers[PG_IDS(program->columns)[k]] = next++;
+            in_lanes = 1;
+        }
+        if (from == count) break;
+        for (to = from; to < count; to++)
+            if (kind_of(p->code, p->sorted[to], p->varies) != kind_of(p->code, first, p->varies) ||
+                p->depth[p->sorted[to]] != p->depth[first])
+                break;
+        if (!in_lanes) turn(p, from, to);
+        for (size_t i = from; i < to; i++) p->registers[p->sorted[i]] = next++;
+        if (!(in_lanes ? add_run_of_lanes(p, from, to) : make_runs(p, from, to))) return 0;
+    }
+    program->each.registers = next - program->once.registers;
     return 1;
 }
 
@@ -243,41 +287,78 @@ static void give(const pg_memory *m, void *block)
     if (block) m->resize(m->context, block, 0);
 }
 
-static int schedule(pg_emitter *e, const pg_vector *outputs, pg_program *p)
+/* Which instructions depend on a column, an input that differs from row to row. */
+static void mark_varying(const pg_emitter *e, const pg_vector *columns, uint8_t *varies)
 {
-    const size_t size = e->code.count;
+    memset(varies, 0, e->code.count);
+    if (!columns->count) return;
+    for (size_t k = 0; k < columns->count; k++) varies[PG_IDS(*columns)[k]] = 1;
+    for (size_t i = 0; i < e->code.count; i++) {
+        const pg_instruction *r = &CODE(e)[i];
+        const int arity = pgi_arity(r->op);
+        varies[i] |= (arity > 0 && varies[r->x]) | (arity > 1 && varies[r->y]) | (arity > 2 && varies[r->w]);
+    }
+}
+
+/* Makes outputs that vary sums over the rows: instructions that add to their own result, which stays from row to row. */
+static int accumulate(pg_emitter *e, pg_vector *outputs, uint8_t *varies)
+{
+    for (size_t k = 0; k < outputs->count; k++) {
+        const pg_id output = PG_IDS(*outputs)[k], sum = (pg_id)e->code.count;
+        pg_instruction *r;
+        if (!varies[output]) continue;
+        if (!(r = pgi_extend(&e->memory, &e->code, 1, sizeof *r))) return 0;
+        *r = (pg_instruction){.op = PG_OP_add, .x = output, .y = sum};
+        varies[sum] = 1;
+        PG_IDS(*outputs)[k] = sum;
+    }
+    return 1;
+}
+
+static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
+{
+    const size_t size = e->code.count + outputs->count;     /* accumulate adds no more */
     const pg_memory *m = &e->memory;
     uint32_t *uses = take(m, size, sizeof *uses), *depth = take(m, size, sizeof *depth), *starts = NULL;
     pg_id *some = take(m, size, sizeof *some), *sorted = take(m, size, sizeof *sorted), *registers = some;
-    int done = uses && depth && some && sorted;
+    uint8_t *varies = take(m, size, 1);
+    int done = uses && depth && some && sorted && varies;
+    if (done) {
+        mark_varying(e, &p->columns, varies);
+        done = !p->reduced || accumulate(e, outputs, varies);
+    }
     if (done) {
         uint32_t deepest;
         count_uses(e, outputs, uses);
-        if (e->passes & PG_FUSE) fuse(e, uses);
-        deepest = measure_depths(e, uses, depth);
+        if (e->passes & PG_FUSE) fuse(e, varies, uses);
+        deepest = measure_part(e, uses, varies, 0, 0, depth);
+        if (p->columns.count) deepest = measure_part(e, uses, varies, 1, deepest, depth);
         if ((done = (starts = take(m, (size_t)deepest + PG_KINDS, sizeof *starts)) != NULL)) {
-            const size_t count = sort(e, depth, deepest, starts, some, sorted);
+            const size_t count = sort(e, varies, depth, deepest, starts, some, sorted);
+            sorted[count] = 0;          /* which is looked at, and not used */
             done = place_leaves(e, p, uses, registers) &&
-                   make_runs(&(placing){CODE(e), p, sorted, registers}, count, depth);
+                   make_parts(&(placing){CODE(e), varies, depth, p, sorted, registers}, count);
         }
     }
     for (size_t k = 0; done && k < outputs->count; k++)
         done = pgi_append(&p->memory, &p->outputs, registers[PG_IDS(*outputs)[k]]);
-    give(m, uses), give(m, depth), give(m, starts), give(m, some), give(m, sorted);
+    give(m, uses), give(m, depth), give(m, starts), give(m, some), give(m, sorted), give(m, varies);
     return done;
 }
 
 /* -- the whole ------------------------------------------------------------------------------------ */
 
-/* Emits a graph's values and derivatives, and collects their instructions. */
-static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, pg_vector *outputs)
+/* Emits a graph's values and derivatives, and collects the instructions of those that are results. */
+static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, int how,
+                    pg_vector *outputs)
 {
     const pg_memory *m = &graph->memory;
     pg_id *at = take(m, graph->nodes.count, sizeof *at);
     int done = at && pgi_emit_graph(e, graph, at);
-    for (size_t k = 0; done && k < graph->outputs.count; k++)
+    for (size_t k = 0; done && how & PG_WITH_VALUES && k < graph->outputs.count; k++)
         done = pgi_append(m, outputs, at[PG_IDS(graph->outputs)[k]]);
-    done = done && (!count || pgi_derive(e, graph, at, count, wanted, outputs));
+    if (done && (count || how & PG_TANGENTS))
+        done = pgi_derive(e, graph, at, count, wanted, how & PG_TANGENTS, outputs);
     give(m, at);
     return done;
 }
@@ -289,16 +370,20 @@ static int are_inputs(const pg_graph *graph, size_t count, const uint32_t *wante
     return 1;
 }
 
-pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
+static pg_program *compile(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
+                           int reduced, int passes)
 {
     const pg_memory *m = &graph->memory;
     pg_program *p = are_inputs(graph, count, wanted) ? m->resize(m->context, NULL, sizeof *p) : NULL;
     pg_vector outputs = {NULL, 0, 0};
     pg_emitter e;
+    int done = 1;
     if (!p) return NULL;
-    *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count};
-    if (!pgi_emitter_begin(&e, graph, passes) || !emit_all(&e, graph, count, wanted, &outputs) ||
-        !schedule(&e, &outputs, p)) {
+    *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count, .reduced = reduced};
+    for (pg_id i = 0; done && by_row && i < graph->inputs; i++)
+        if (by_row[i]) done = pgi_append(m, &p->columns, i);
+    if (!pgi_emitter_begin(&e, graph, graph->inputs, passes) || !done ||
+        !emit_all(&e, graph, count, wanted, PG_WITH_VALUES, &outputs) || !schedule(&e, &outputs, p)) {
         pg_program_free(p);
         p = NULL;
     }
@@ -307,13 +392,23 @@ pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *want
     return p;
 }
 
-pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted)
+pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
+{ return compile(graph, count, wanted, NULL, 0, passes); }
+
+pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
+                            int reduced, int passes)
+{ return compile(graph, count, wanted, by_row, reduced, passes); }
+
+pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how)
 {
-    pg_graph *derived = are_inputs(graph, count, wanted) ? pgi_graph_new(&graph->memory) : NULL;
+    const size_t inputs = graph->inputs + (how & PG_TANGENTS ? count : 0);
+    const int fits = inputs < PG_NONE && are_inputs(graph, count, wanted);
+    pg_graph *derived = fits ? pgi_graph_new(&graph->memory) : NULL;
     pg_emitter e;
     if (!derived) return NULL;
-    derived->inputs = graph->inputs;
-    if (pgi_emitter_begin(&e, graph, PG_ALL_PASSES) && emit_all(&e, graph, count, wanted, &derived->outputs)) {
+    derived->inputs = (pg_id)inputs;
+    if (pgi_emitter_begin(&e, graph, (pg_id)inputs, PG_ALL_PASSES) &&
+        emit_all(&e, graph, count, wanted, how, &derived->outputs)) {
         derived->nodes = e.code;            /* instructions are nodes of a graph */
         e.code = (pg_vector){NULL, 0, 0};
     }

@@ -18,7 +18,7 @@ from pygrad import copying as _copying  # gives Value its copy and pickle method
 from pygrad._version import __version__
 from pygrad.arrays import array, data, grads
 from pygrad.draw import draw_dot, print_graph
-from pygrad.functional import check_gradients, grad, jacobian, value_and_grad
+from pygrad.functional import check_gradients, grad, hessian, hvp, jacobian, jvp, value_and_grad
 from pygrad.tracing import TraceError, constant
 from pygrad.value import OPS, Value, backend, functions, live_nodes, memory, operands
 
@@ -39,7 +39,7 @@ def softmax(values: Iterable[Any]) -> list[Value]:
 #: What is imported when a program names it. (The cffi module, through which programs are reached on both backends,
 #: takes a while, and turns the GIL on where it is off.)
 _MODULES = ("engine", "losses", "nn", "optim")
-_LATER = {"compile": "compiled", "Graph": "graph"}
+_LATER = {"compile": "compiled", "Graph": "graph", "vmap": "batches"}
 
 
 def __getattr__(name: str) -> Any:
@@ -57,5 +57,17 @@ def __dir__() -> list[str]:
 globals().update(functions)  # exp(v), tanh(v), sum(values), dot(xs, ys), ...: all from the op table
 
 __all__ = ["OPS", "Graph", "TraceError", "Value", "__version__", "array", "backend", "check_gradients", "compile"]
-__all__ += ["constant", "data", "draw_dot", "grad", "grads", "jacobian", "live_nodes", "memory", "operands"]
-__all__ += ["print_graph", "softmax", "value_and_grad", *functions]
+__all__ += [
+    "constant",
+    "data",
+    "draw_dot",
+    "grad",
+    "grads",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "live_nodes",
+    "memory",
+]
+__all__ += ["operands", "print_graph", "softmax", "value_and_grad", "vmap", *functions]

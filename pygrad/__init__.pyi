@@ -8,6 +8,7 @@ from pygrad import optim as optim
 from pygrad._operations import *
 from pygrad._version import __version__ as __version__
 from pygrad.arrays import *
+from pygrad.batches import *
 from pygrad.compiled import *
 from pygrad.draw import *
 from pygrad.functional import *

@@ -232,8 +232,14 @@ class Template:
                     "first run in all later ones: return Values, or lists, tuples, dicts or arrays of them"
                 )
             return x
-        self.outputs.append(x)
-        return Place(first.setdefault(x, len(self.outputs) - 1))  # what is one object stays one
+        if x not in first:
+            first[x] = len(self.outputs)
+            self.outputs.append(x)
+        return Place(first[x])  # what is one object stays one
+
+    def places(self) -> list[int | None]:
+        """For each leaf the index of the Value that was there, or None."""
+        return [leaf.index if isinstance(leaf, Place) else None for leaf in leaves_of(self.shape)]
 
     def filled(self, results: Sequence[Any]) -> Any:
         """The same with these in place of the Values."""
@@ -246,6 +252,14 @@ class Template:
             return x.copy() if hasattr(x, "__array_interface__") else x
 
         return map_leaves(fill, self.shape, whole=True)
+
+
+def layout(template: Any, count: int) -> tuple[Any, list[int | None]]:
+    """How a template (see `recorded.Nesting`) nests so many results: it filled with numbers, and for each leaf of that
+    the result that is there, or None."""
+    first, second = (template.filled([float(start + i) for i in range(count)]) for start in (1, count + 1))
+    pairs = zip(leaves_of(first), leaves_of(second))
+    return first, [int(a) - 1 if a != b else None for a, b in pairs]
 
 
 def _hides_results(x: Any) -> bool:

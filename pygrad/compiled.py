@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pygrad import _places, _structure, tracing
 from pygrad._backends import core, programs
 from pygrad.graph import Graph, frozen
+from pygrad.recorded import Recorded
 from pygrad.tracing import is_tracing, refuse
 from pygrad.value import Value
 
@@ -41,8 +42,10 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
-class Record:
+class Record(Recorded):
     """A function as recorded for one structure of arguments."""
+
+    template: _structure.Template
 
     def __init__(
         self,
@@ -55,17 +58,18 @@ class Record:
         """``function`` takes a Value for each of the leaves; ``forget(self)`` is called when the record is of no more
         use, as a Value that it reads is gone, or one of the objects. ``places`` are where it finds Values."""
         arguments = [Value(leaf.data if isinstance(leaf, Value) else leaf) for leaf in leaves]
-        self.arguments, self.is_stale = len(leaves), False
+        self.is_stale = False
         with tracing.tracing() as era:
-            self.template = _structure.Template(function(iter(arguments)))
-            outputs = self.template.outputs
-            captured = self._freeze(outputs, arguments, era)
+            template = _structure.Template(function(iter(arguments)))
+            outputs = template.outputs
+            graph, captured, nodes = _freeze(outputs, arguments, era)
             older = {value for value in captured if programs.depends(value, era)}
             if not older.union(outputs).issuperset(captured):
-                del captured, self._nodes
+                del graph, captured, nodes
                 gc.collect()  # a function that calls itself is garbage, with the numbers that it saw as Values
-                captured = self._freeze(outputs, arguments, era)
-        self.captured = len(captured)
+                graph, captured, nodes = _freeze(outputs, arguments, era)
+        self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
+        super().__init__(graph, template, len(leaves), bool(self._places), len(captured), nodes)
         #: Where some of them were found, and are looked for at each call.
         self._found = [(places[value], weakref.ref(value)) for value in captured if value in places]
         del places
@@ -74,18 +78,17 @@ class Record:
         returned = [weakref.ref(value) for value in set(outputs).intersection(captured) - older]
         lasting = [*objects, *(older.union(captured) - set(outputs)), *older.intersection(outputs)]
         self._watched = [weakref.ref(thing, lambda _: forget(me())) for thing in lasting]
-        self.outputs, self.template.outputs = len(outputs), []
+        template.outputs = []
         del captured, older, outputs, lasting, arguments
         for value in filter(None, (reference() for reference in returned)):
             self._watched.append(weakref.ref(value, lambda _: forget(me())))
-        self._places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
-        self._wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
-        self._program = self.graph.program(self._wanted)
+        #: The inputs that are Values: an output has local gradients to them.
+        self.wanted = (*self._places, *range(self.arguments, self.arguments + self.captured))
+        self._program = self.graph.program(self.wanted)
         self._rows = self._used()
-        self._programs: dict[tuple[tuple[int, int], ...], programs.Program] = {}  # of `numbers`
         #: For numbers and Values as they come: the one Value that is returned, or None where that is `values`'s work.
         self.call: Callable[[tuple[Any, ...]], Any] = lambda args: None
-        if self.template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
+        if template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
 
     def is_moved(self) -> bool:
@@ -96,56 +99,32 @@ class Record:
                 return True
         return False
 
-    def _freeze(self, outputs: list[Value], arguments: list[Value], era: int) -> list[Value]:
-        """Make the graph. Returns the Values in it that the function found elsewhere, or made and kept."""
-        core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
-        self.graph = frozen(outputs, arguments, era)
-        captured = [core.object_of(node) for node in self.graph.sources()[len(arguments) :]]
-        self._nodes = programs.hold_nodes(captured)
-        return captured
-
     def _used(self) -> list[list[int] | None]:
         """For each output the wanted inputs that it depends on: None for all."""
-        constants, n = self._program.constant_outputs(), len(self._wanted)
+        constants, n = self._program.constant_outputs(), len(self.wanted)
         rows: list[list[int] | None] = []
         for start in range(self.outputs, self.outputs + self.outputs * n, n or 1):
             used = [i for i in range(n) if constants[start + i] != 0.0]
             rows.append(None if len(used) == n else used)
         return rows or [None] * self.outputs
 
-    def run(self, program: programs.Program, leaves: Sequence[Any]) -> Any:
-        """The outputs of a program for such arguments, to be given back to it."""
-        numbers = [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves] if self._places else leaves
-        if not self.captured:
-            return program.run(numbers)
-        inputs = program.inputs_with(numbers)
-        programs.gather(self.captured, self._nodes, inputs + self.arguments)
-        return program.run(inputs)
-
-    def numbers(self, leaves: Sequence[Any], spans: tuple[tuple[int, int], ...]) -> list[float]:
-        """The outputs and their derivatives in the leaves of these spans."""
-        program = self._programs.get(spans)
-        if program is None:
-            program = self._programs[spans] = self.graph.program(chain(*[range(*span) for span in spans]))
-        outputs = self.run(program, leaves)
-        results = programs.floats(outputs, program.outputs)
-        program.give(outputs)
-        return results
-
     def values(self, leaves: Sequence[Any]) -> list[Value]:
         """A Value for each output, with local gradients to the Values that it came from."""
         outputs = self.run(self._program, leaves)
-        if self._wanted:
-            arguments = [leaves[i] for i in self._places]
-            nodes = programs.joined(arguments, self._nodes, self.captured) if arguments else self._nodes
-            results = [self._value(k, arguments, nodes, outputs) for k in range(self.outputs)]
-        else:
-            results = [Value(outputs[k]) for k in range(self.outputs)]
+        results = self.values_of(leaves, outputs)
         self._program.give(outputs)
         return results
 
+    def values_of(self, leaves: Sequence[Any], outputs: Any) -> list[Value]:
+        """The same from an array of the outputs and their derivatives in the `wanted` inputs."""
+        if not self.wanted:
+            return [Value(outputs[k]) for k in range(self.outputs)]
+        arguments = [leaves[i] for i in self._places]
+        nodes = programs.joined(arguments, self._nodes, self.captured) if arguments else self._nodes
+        return [self._value(k, arguments, nodes, outputs) for k in range(self.outputs)]
+
     def _value(self, k: int, arguments: list[Value], nodes: Any, outputs: Any) -> Any:
-        count, used = len(self._wanted), self._rows[k]
+        count, used = len(self.wanted), self._rows[k]
         partials = outputs + (self.outputs + k * count)
         if used is not None:
             if not used:
@@ -158,9 +137,13 @@ class Record:
 
         return programs.custom(outputs[k], count if used is None else len(used), nodes, partials, operands)
 
-    def found(self) -> list[Value]:
-        """The Values that the function finds elsewhere."""
-        return [core.object_of(node) for node in self._nodes[0 : self.captured]]
+
+def _freeze(outputs: list[Value], arguments: list[Value], era: int) -> tuple[programs.FrozenGraph, list[Value], Any]:
+    """The graph, the Values in it that the function found elsewhere, or made and kept, and their nodes."""
+    core.live_nodes()  # hands back what is dead: then a reference means that somebody holds a node
+    graph = frozen(outputs, arguments, era)
+    captured = [core.object_of(node) for node in graph.sources()[len(arguments) :]]
+    return graph, captured, programs.hold_nodes(captured)
 
 
 class Compiled:

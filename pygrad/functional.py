@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from functools import update_wrapper
+from array import array
 from itertools import accumulate
-from types import MethodType
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
-from pygrad._nested import leaves, map_leaves, numpy
-from pygrad._structure import Place, refilled, size
-from pygrad.tracing import is_tracing
+from pygrad._nested import leaves as leaves_of
+from pygrad._nested import map_leaves, numpy
+from pygrad._structure import is_flat, refilled, size
+from pygrad.tracing import is_tracing, refuse
+from pygrad.transform import Transform, compiled_in, in_each, lifted
 from pygrad.value import Value
 
-_NUMBERS = {float, int}
+if TYPE_CHECKING:
+    from pygrad.recorded import Recorded
+
 _ADVICE = "; jacobian() is for those"
 
 
@@ -31,93 +33,33 @@ def _as_number(y: Any, advice: str = _ADVICE) -> float:
     return required_number(y, "what the function returns")
 
 
-def _is_compiled(f: Any) -> bool:
-    compiled = sys.modules.get("pygrad.compiled")  # which is imported by who compiles
-    return compiled is not None and isinstance(f, compiled.Compiled)
-
-
-class _Transform:
-    """A function of f's arguments that differentiates it in one argument, or in several.
-
-    A plain f is recorded at each call, with a fresh leaf for each number of those arguments. A compiled one runs as a
-    program: no Value is made."""
-
-    def __init__(self, f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> None:
-        if not callable(f):
-            raise TypeError(f"a function is needed, not {type(f).__name__}")
-        for place in argnum if isinstance(argnum, tuple) else (argnum,):
-            if not hasattr(type(place), "__index__"):
-                raise TypeError(f"argnum must be an integer, not {type(place).__name__}")
-        update_wrapper(self, f, updated=())
-        self.f, self.argnum = f, argnum
+class _Transform(Transform):
+    """A plain f is recorded at each call, with a fresh leaf for each number of the arguments to differentiate in. A
+    compiled one runs as a program: no Value is made. So does f's derivative, for derivatives of a higher order."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        places = self.argnum if isinstance(self.argnum, tuple) else (self.argnum,)
-        for place in places:
-            if not -len(args) <= place < len(args):
-                raise TypeError(f"there is no argument {place} to differentiate in: {len(args)} were given")
-        places = tuple([place % len(args) for place in places])
-        if not is_tracing():
-            if _is_compiled(self.f):
-                return self._of_program(*_run(self.f, args, kwargs, places))
-            if isinstance(self.f, MethodType) and _is_compiled(self.f.__func__):
-                places = tuple([place + 1 for place in places])
-                return self._of_program(*_run(self.f.__func__, (self.f.__self__, *args), kwargs, places))
-        lifted = list(args)
-        for place in places:
-            lifted[place] = map_leaves(lambda number: Value(required_number(number, "an argument")), args[place])
-        xs = [lifted[place] for place in places]
-        return self._of_values(xs, self.f(*lifted, **kwargs))
+        places = self.places_in(args)
+        if not is_tracing() and (isinstance(self.f, Transform) or compiled_in(self.f) is not None):
+            return self._of_program(args, kwargs, places)
+        given, xs = lifted(args, places)
+        return self._of_values(xs, self.f(*given, **kwargs))
 
-    def _in_each(self, results: list[Any]) -> Any:
-        """One for each argument: a tuple, or the one itself."""
-        return tuple(results) if isinstance(self.argnum, tuple) else results[0]
+    def _of_program(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
+        from pygrad import derivatives
+
+        recorded, leaves, spans = derivatives.fast(self.f, args) or derivatives.record(self.f, args, kwargs, places)
+        wanted = derivatives.spans_of(spans, places)
+        template = derivatives.Derivatives(self, recorded, [args[place] for place in places], wanted, True)
+        return template.filled(recorded.numbers(leaves, wanted))
+
+    def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
+        from pygrad import derivatives
+
+        return derivatives.record_derivatives(self, args, kwargs, places)
 
     def _of_values(self, xs: list[Any], y: Any) -> Any:
         """What is returned, from the arguments as leaves and what f made of them."""
         raise NotImplementedError
-
-    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        """The same from what f returned, with floats for Values, and of each of them the gradients in the arguments."""
-        raise NotImplementedError
-
-    def __reduce__(self) -> Any:
-        return type(self), (self.f, self.argnum)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__.strip('_')} of {self.f!r}>"
-
-
-def _run(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> tuple[Any, Any]:
-    """What a compiled function returns, with floats for Values, and of each of them the gradients in some arguments."""
-    if not kwargs and {*map(type, args)} <= _NUMBERS:  # which needs no search
-        record = f.of_numbers(args)
-        if record is not None and record.template.is_single:
-            value, *slopes = record.numbers(args, tuple([(place, place + 1) for place in places]))
-            return value, [slopes]
-    counts = f.counts(args)
-    for place in places:
-        if counts[place] < 0:
-            raise TypeError(f"argument {place} is static: there is no derivative in it")
-        if counts[place] != size(args[place]):  # not all are numbers to f: bools, or what is refused here
-            number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
-            args = (*args[:place], number, *args[place + 1 :])
-            counts[place] = size(number)
-    record, numbers = f.record(args, kwargs)
-    ends = [*accumulate([max(count, 0) for count in counts])]
-    results = record.numbers(numbers, tuple([(ends[place] - counts[place], ends[place]) for place in places]))
-    wanted = sum([counts[place] for place in places])
-
-    def row(output: Any) -> list[Any]:
-        if not isinstance(output, Place):  # a number, which depends on nothing
-            return [refilled(args[place], [0.0] * counts[place]) for place in places]
-        parts, start = [], record.outputs + output.index * wanted
-        for place in places:
-            parts.append(refilled(args[place], results[start : start + counts[place]]))
-            start += counts[place]
-        return parts
-
-    return record.template.filled(results), [row(output) for output in leaves(record.template.shape)]
 
 
 def _gradient(y: Value, xs: list[Any]) -> list[Any]:
@@ -136,35 +78,42 @@ def _gradient(y: Value, xs: list[Any]) -> list[Any]:
 
 
 class _ValueAndGrad(_Transform):
+    has_values = True
+
     def _of_values(self, xs: list[Any], y: Any) -> Any:
         y = _as_result(y)
-        return y.data, self._in_each(_gradient(y, xs))
+        return y.data, in_each(_gradient(y, xs), self.is_many)
 
-    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        return _as_number(y), self._in_each(rows[0])
+    @classmethod
+    def of_rows(cls, y: Any, rows: list[list[Any]], is_many: bool) -> Any:
+        return _as_number(y), in_each(rows[0], is_many)
 
 
-class _Grad(_ValueAndGrad):
+class _Grad(_Transform):
     def _of_values(self, xs: list[Any], y: Any) -> Any:
-        return super()._of_values(xs, y)[1]
+        return in_each(_gradient(_as_result(y), xs), self.is_many)
 
-    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        return super()._of_program(y, rows)[1]
+    @classmethod
+    def of_rows(cls, y: Any, rows: list[list[Any]], is_many: bool) -> Any:
+        _as_number(y)
+        return in_each(rows[0], is_many)
 
 
 class _Jacobian(_Transform):
     def _of_values(self, xs: list[Any], y: Any) -> Any:
-        rows = [_gradient(_as_result(output, ""), xs) for output in leaves(y)]
-        return self._in_order(y, rows)
+        rows = [_gradient(_as_result(output, ""), xs) for output in leaves_of(y)]
+        return self._in_order(y, rows, self.is_many)
 
-    def _of_program(self, y: Any, rows: list[list[Any]]) -> Any:
-        for output in leaves(y):
+    @classmethod
+    def of_rows(cls, y: Any, rows: list[list[Any]], is_many: bool) -> Any:
+        for output in leaves_of(y):
             _as_number(output, "")
-        return self._in_order(y, rows)
+        return cls._in_order(y, rows, is_many)
 
-    def _in_order(self, y: Any, rows: list[list[Any]]) -> Any:
-        count = len(self.argnum) if isinstance(self.argnum, tuple) else 1
-        return self._in_each([_stacked(y, [row[i] for row in rows]) for i in range(count)])
+    @staticmethod
+    def _in_order(y: Any, rows: list[list[Any]], is_many: bool) -> Any:
+        count = len(rows[0]) if rows else 1
+        return in_each([_stacked(y, [row[i] for row in rows]) for i in range(count)], is_many)
 
 
 def _stacked(y: Any, rows: list[Any]) -> Any:
@@ -175,6 +124,113 @@ def _stacked(y: Any, rows: list[Any]) -> Any:
         np = numpy()
         return np.stack([np.asarray(row) for row in rows]).reshape(y.shape + rows[0].shape)
     return nested
+
+
+class _Hessian(_Transform):
+    """The Jacobian of the gradient: its columns are the gradient's tangents along the inputs, all in lanes at once."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if is_tracing():
+            refuse(_IN_TRACE, name="a Hessian")
+        from pygrad import derivatives
+
+        places = self.places_in(args)
+        tangents, leaves, spans = derivatives.tangents(_Grad(self.f, self.argnum), args, kwargs, places)
+        wanted = derivatives.spans_of(spans, places)
+        sizes = [end - start for start, end in wanted]
+        n = sum(sizes)
+        directions = array("d", bytes(8 * n * n))
+        directions[:: n + 1] = array("d", [1.0]) * n
+        columns = derivatives.along_rows(tangents, leaves, directions, n, n)
+        likes = [args[place] for place in places]
+        if not self.is_many and is_flat(likes[0]) and hasattr(likes[0], "shape"):
+            return numpy().frombuffer(columns).reshape(likes[0].shape * 2)
+        starts = [0, *accumulate(sizes)]
+
+        def block(a: int, b: int) -> Any:
+            rows = [columns[i * n + starts[b] : i * n + starts[b + 1]] for i in range(starts[a], starts[a + 1])]
+            return _stacked(likes[a], [refilled(likes[b], row.tolist()) for row in rows])
+
+        blocks = [[block(a, b) for b in range(len(likes))] for a in range(len(likes))]
+        return in_each([in_each(row, self.is_many) for row in blocks], self.is_many)
+
+    def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
+        if self.is_many:
+            raise TypeError("a Hessian in several arguments is not differentiated further, nor over rows")
+        return _Jacobian(_Grad(self.f, self.argnum), self.argnum).recorded(args, kwargs, places)
+
+
+class _Product(_Transform):
+    """A function of x, a direction v, and f's other arguments."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        super().__init__(f)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if is_tracing():
+            refuse(_IN_TRACE, name="a product")
+        if len(args) < 2:
+            raise TypeError("two arguments at least are needed: x and v, the direction")
+        from pygrad import derivatives
+
+        x, v, *others = args
+        tangents, leaves, spans = derivatives.tangents(self._differentiated(), (x, *others), kwargs, (0,))
+        ((start, end),) = derivatives.spans_of(spans, (0,))
+        n = end - start
+        components = [required_number(c, "a component of v") for c in leaves_of(v)]
+        if size(v) == n:
+            return self._nested(v, tangents, [tangents.numbers(leaves, (), components)])
+        if len(components) != n * (len(v) if hasattr(v, "__len__") else 1):
+            raise ValueError(
+                f"v has {len(components)} numbers and x {n}: v is one direction, or a row for each of several"
+            )
+        results = derivatives.along_rows(tangents, leaves, array("d", components), len(v), n)
+        m = tangents.outputs
+        return self._nested(v, tangents, [results[i * m : (i + 1) * m].tolist() for i in range(len(v))])
+
+    def _differentiated(self) -> Any:
+        """The function whose tangents are taken."""
+        raise NotImplementedError
+
+    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
+        """What is returned, from the tangents along each direction."""
+        raise NotImplementedError
+
+    def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
+        raise TypeError(
+            f"{self!r} is not differentiated further, nor run over rows: differentiate f, or give it rows of v"
+        )
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.f,)
+
+
+class _HessianProduct(_Product):
+    def _differentiated(self) -> Any:
+        return _Grad(self.f)
+
+    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
+        return refilled(v, [number for row in rows for number in row])
+
+
+class _JacobianProduct(_Product):
+    def _differentiated(self) -> Any:
+        return self.f
+
+    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
+        results = [_tangent(tangents.template, row) for row in rows]
+        if len(rows) == 1 and not (hasattr(v, "shape") and len(v) == 1 and v.ndim > 1):
+            return results[0]
+        return numpy().array(results) if hasattr(v, "shape") else results
+
+
+def _tangent(template: Any, row: list[float]) -> Any:
+    """The tangents of what a function returned, with 0 for its numbers."""
+    places = iter(template.places())
+    return map_leaves(lambda number: 0.0 if next(places) is None else number, template.filled(row), float)
+
+
+_IN_TRACE = "{name} is asked for in a compiled function: take it of the compiled function instead"
 
 
 def value_and_grad(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., tuple[float, Any]]:
@@ -213,6 +269,44 @@ def jacobian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callab
     return _Jacobian(f, argnum)
 
 
+def hessian(f: Callable[..., Any], argnum: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """The second derivatives of f in an argument: for each number of it the gradient's derivatives, nested as the
+    argument is; for an array of shape ``s`` an array of shape ``s + s``. With a tuple of arguments a tuple of tuples.
+
+    For ``scipy.optimize.minimize(..., hess=hessian(f))``. It is the tangents of the gradient along each number, taken
+    in lanes, and is symmetric up to rounding.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
+    [[10.0, 6.0], [6.0, 0.0]]
+
+    Raises TypeError where f returns anything but one number, TraceError where an operation of the user's own is in it
+    (it has one derivative and no second), and what f raises.
+    """
+    return _Hessian(f, argnum)
+
+
+def hvp(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The product of f's Hessian and a vector, without the Hessian: ``hvp(f)(x, v)``, nested as v is, which has as many
+    numbers as x; or the products with several, the rows of v. What f takes beside x comes after v.
+
+    For ``scipy.optimize.minimize(..., hessp=hvp(f))``. It is the tangent of the gradient along v (Pearlmutter 1994).
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1])([3.0, 5.0], [1.0, 0.0])
+    [10.0, 6.0]
+    """
+    return _HessianProduct(f)
+
+
+def jvp(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The product of f's Jacobian and a vector: ``jvp(f)(x, v)``, the derivative of f along v, nested as f's result is;
+    or these for each row of v. What f takes beside x comes after v.
+
+    >>> jvp(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0], [1.0, 0.0])
+    [3.0, 1.0]
+    """
+    return _JacobianProduct(f)
+
+
 def check_gradients(f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-7) -> float:
     """Compare f's gradient at x with central differences. Returns the largest difference found.
 
@@ -222,8 +316,8 @@ def check_gradients(f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: flo
     >>> check_gradients(lambda x: x[0].sin() * x[1], [0.5, 2.0]) < 1e-8
     True
     """
-    numbers = [required_number(number, "an argument") for number in leaves(x)]
-    gradient = leaves(grad(f)(x))
+    numbers = [required_number(number, "an argument") for number in leaves_of(x)]
+    gradient = leaves_of(grad(f)(x))
 
     def with_number(i: int, number: float) -> float:
         given = iter([*numbers[:i], number, *numbers[i + 1 :]])
@@ -241,4 +335,4 @@ def check_gradients(f: Callable[..., Any], x: Any, step: float = 1e-6, rtol: flo
     return worst
 
 
-__all__ = ["check_gradients", "grad", "jacobian", "value_and_grad"]
+__all__ = ["check_gradients", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]

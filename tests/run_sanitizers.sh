@@ -14,11 +14,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 
-checked=(-std=c11 "${flags[@]}" -DPG_CHECKED -I"$top/csrc")
+checked=(-std=c11 -fopenmp-simd -Wno-pass-failed -pthread "${flags[@]}" -DPG_CHECKED -I"$top/csrc")
 library=("$top"/csrc/*.c)
 if command -v valgrind >/dev/null; then
     echo "== the C tests under valgrind"
-    gcc -std=c11 -g -O1 -I"$top/csrc" -o "$work/valgrind" "$top/tests/c/test_library.c" "${library[@]}" -lm
+    gcc -std=c11 -fopenmp-simd -pthread -g -O1 -I"$top/csrc" -o "$work/valgrind" "$top/tests/c/test_library.c" "${library[@]}" -lm
     valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all "$work/valgrind"
 else
     echo "== valgrind is not installed: skipped"

@@ -13,7 +13,19 @@ import pygrad
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
-STRICT = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-O2", "-g", f"-I{ROOT / 'csrc'}"]
+STRICT = [
+    "-std=c11",
+    "-fopenmp-simd",
+    "-pthread",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-Wconversion",
+    "-O2",
+    "-g",
+    f"-I{ROOT / 'csrc'}",
+]
 FLAGS = {"plain": [], "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DPG_CHECKED"]}
 
 pytestmark = [

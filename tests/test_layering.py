@@ -20,12 +20,13 @@ _backends.interface
 _backends.native _backends.cffi
 _backends
 _backends.programs
+_backends.rows
 value
-engine copying tracing export _structure _places
-graph
-compiled
+engine copying tracing export _structure _places transform
+graph recorded
+compiled derivatives
 nn losses functional
-optim arrays draw
+batches optim arrays draw
 pygrad
 walkthrough
 bench
@@ -33,13 +34,13 @@ __main__
 """
 #: The files of csrc, likewise: a name without ending stands for a file and its header.
 FILES = """
-pygrad compiler lock opmath words
+pygrad compiler lock thread opmath words
 ops bits
 slots program.h
 arena graph
-emit run
-forward derive
-schedule
+emit run lanes_kernel lanes.h
+forward derive lanes.c
+schedule batch
 record pass optim freeze
 call
 api

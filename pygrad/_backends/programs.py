@@ -86,7 +86,7 @@ class Program:
         self.pointer = ffi.gc(made, lib.pg_program_free)
         self.inputs, self.outputs = graph.inputs, lib.pg_program_outputs(made)
         self.length = lib.pg_program_instructions(made)
-        self._graph = graph.pointer  # not the object, which has its programs: they go together with it
+        self._graph = graph.root  # not the object, which has its programs: they go together with it
         self._run = lib.pg_run_aside if self.length > LONG else lib.pg_run
         self._spare: list[Any] = []
 
@@ -106,12 +106,6 @@ class Program:
     def give(self, outputs: Any) -> None:
         if len(self._spare) < 4:
             self._spare.append(outputs)
-
-    def inputs_with(self, numbers: Sequence[float]) -> Any:
-        """An array for the inputs, with the first of them in it."""
-        inputs = ffi.new("double[]", self.inputs + 1)
-        inputs[0 : len(numbers)] = numbers
-        return inputs
 
     def constant_outputs(self) -> list[float | None]:
         """The number of each output that is one whatever the inputs are, None of the others."""
@@ -143,6 +137,7 @@ class FrozenGraph:
 
     def __init__(self, pointer: Any) -> None:
         self.pointer = ffi.gc(pointer, lib.pg_graph_free)
+        self.root = self.pointer  # of a derived graph: whose errors a run raises
         self.inputs: int = lib.pg_graph_inputs(pointer)
         self.outputs: int = lib.pg_graph_measure(pointer).outputs
         self._programs: dict[tuple[tuple[int, ...], int], Program] = {}
@@ -159,6 +154,23 @@ class FrozenGraph:
             return self._programs[key]
         except KeyError:
             return self._programs.setdefault(key, Program(self, *key))
+
+    def inputs_with(self, numbers: Sequence[float]) -> Any:
+        """An array for the inputs, with the first of them in it."""
+        inputs = ffi.new("double[]", self.inputs + 1)
+        inputs[0 : len(numbers)] = numbers
+        return inputs
+
+    def derived(self, wanted: Sequence[int], values: bool = False, tangents: bool = False) -> FrozenGraph:
+        """The graph of the outputs' derivatives in the wanted inputs, after the outputs themselves if ``values``; or
+        ``tangents``, along a direction whose components are more inputs, the last ones."""
+        how = (lib.PG_WITH_VALUES if values else 0) | (lib.PG_TANGENTS if tangents else 0)
+        made = lib.pg_derive(self.pointer, len(wanted), list(wanted), how)
+        if made == ffi.NULL:
+            raise MemoryError("no memory for a graph")
+        graph = FrozenGraph(made)
+        graph.root = self.root
+        return graph
 
     # -- files --
 
@@ -332,6 +344,15 @@ def joined(values: Sequence[Any], nodes: Any, count: int) -> Any:
 def chosen(places: Sequence[int], nodes: Any, numbers: Any) -> tuple[Any, Any]:
     """The nodes and numbers at some places of two arrays."""
     return ffi.new("pg_node[]", [nodes[i] for i in places]), ffi.new("double[]", [numbers[i] for i in places])
+
+
+def doubles(count: int) -> Any:
+    return ffi.new("double[]", count + 1)
+
+
+def buffer(numbers: Any) -> Any:
+    """The memory of an array."""
+    return ffi.buffer(numbers)
 
 
 def floats(numbers: Any, count: int) -> list[float]:

@@ -78,7 +78,7 @@ def second_order(f: Callable[..., Any], size: int) -> Result:
     gradient."""
     from scipy.optimize import minimize
 
-    from pygrad import hessian, hvp  # type: ignore[attr-defined]
+    from pygrad import hessian, hvp
 
     minima = Minima(size)
     both, product, matrix = minima.counted(value_and_grad(f)), hvp(f), hessian(f)

@@ -25,7 +25,7 @@ Programs = Mapping[str, Callable[..., Result]]  # by workload: of nothing, or of
 def _prepared(program: Program) -> Prepared:
     record, numbers = compile(program.function).record((program.numbers,), {})
     code = record.graph.program(range(len(numbers)))
-    inputs = code.inputs_with(numbers)
+    inputs = record.graph.inputs_with(numbers)
     return lambda: code.give(code.run(inputs)), lambda: record.numbers(numbers, ((0, len(numbers)),))
 
 
@@ -133,7 +133,7 @@ def vmap_programs(threads: int | None) -> Programs:
     """Compiled functions, mapped over the rows of arrays: in so many threads, or as many as there are processors."""
     import numpy as np
 
-    from pygrad import vmap  # type: ignore[attr-defined]
+    from pygrad import vmap
 
     @cache
     def mean(function: Callable[..., Any]) -> Any:

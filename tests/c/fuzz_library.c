@@ -425,13 +425,66 @@ static void call_program(life *l, int i)
     free(numbers);
 }
 
+/* A program over some rows, each of which is run by itself too. */
+static void run_rows(life *l, int i)
+{
+    enum { ROWS = 19 };
+    const uint32_t inputs = l->graphs[i] ? pg_graph_inputs(l->graphs[i]) : 0,
+                   wanted = inputs ? (uint32_t)byte(l) % inputs : 0;
+    const size_t count = inputs && byte(l) % 2;
+    const int reduced = byte(l) % 2, threads = byte(l) % 4;
+    uint8_t *by_row = calloc(inputs + 1, 1);
+    double *numbers = calloc(ROWS * inputs + 1, sizeof *numbers), **columns = calloc(inputs + 1, sizeof *columns);
+    uint64_t *steps = calloc(inputs + 1, sizeof *steps), failed = UINT64_MAX;
+    pg_program *p, *single;
+    size_t given = 0;
+    if (!by_row || !numbers || !columns || !steps) fail("no memory");
+    for (uint32_t k = 0; k < inputs; k++) {
+        by_row[k] = (uint8_t)(byte(l) % 2);
+        for (uint32_t r = 0; r < ROWS; r++) numbers[r * inputs + k] = by_row[k] || !r ? number(l) : numbers[k];
+        if (by_row[k]) columns[given] = numbers + k, steps[given++] = inputs;
+    }
+    p = l->graphs[i] ? pg_compile_rows(l->graphs[i], count, &wanted, by_row, reduced, PG_ALL_PASSES) : NULL;
+    single = l->graphs[i] ? pg_compile(l->graphs[i], count, &wanted, PG_ALL_PASSES) : NULL;
+    if (p && single) {
+        const uint32_t outputs = pg_program_outputs(p), values = (uint32_t)pg_graph_measure(l->graphs[i]).outputs;
+        double *results = calloc(ROWS * outputs + 1, sizeof *results), *out = calloc(outputs + 1, sizeof *out);
+        double **to = calloc(outputs + 1, sizeof *to);
+        uint64_t *to_steps = calloc(outputs + 1, sizeof *to_steps);
+        pg_rows rows = {ROWS, numbers, columns, steps, to, to_steps, byte(l) % 2, byte(l) % 2, 0};
+        int status, now = PG_OK;
+        if (!results || !out || !to || !to_steps) fail("no memory");
+        for (uint32_t k = 0; k < outputs; k++) to[k] = results + k, to_steps[k] = outputs;
+        status = pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS), threads);
+        for (uint64_t r = 0; r < ROWS && failed == UINT64_MAX && now != PG_NO_MEMORY; r++) {
+            now = pg_run(single, numbers + r * inputs, out);
+            if (now == PG_FAILED) failed = r;
+            for (uint32_t k = 0; k < values && !now && !status && !reduced; k++)
+                if (out[k] != results[r * outputs + k] && !(isnan(out[k]) && isnan(results[r * outputs + k])))
+                    fail("a row has another value than by itself");
+        }
+        if (status != PG_NO_MEMORY && now != PG_NO_MEMORY && rows.failed != failed)
+            fail("another row fails than by itself");
+        if (status == PG_OK && failed != UINT64_MAX && !rows.pass_errors) fail("a row fails without an error");
+        if (pg_run_rows(p, &rows, 0, pg_row_chunks(p, ROWS) + 1, threads) != PG_BAD_COUNT) fail("a chunk too many");
+        free(results), free(out), free(to), free(to_steps);
+    }
+    pg_program_free(p), pg_program_free(single);
+    free(by_row), free(numbers), free(columns), free(steps);
+}
+
 static void derive(life *l, int i)
 {
     const uint32_t wanted = (uint32_t)byte(l);
-    pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted) : NULL;
-    if (derived && wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
-    if (derived && pg_graph_measure(derived).outputs != 2 * pg_graph_measure(l->graphs[i]).outputs)
+    const int how = byte(l) % 8;
+    pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted, how) : NULL;
+    if (!derived) return;
+    if (wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
+    if (pg_graph_measure(derived).outputs != pg_graph_measure(l->graphs[i]).outputs * (1 + (how & PG_WITH_VALUES)))
         fail("a derivative has other outputs");
+    if (pg_graph_inputs(derived) != pg_graph_inputs(l->graphs[i]) + (how & PG_TANGENTS ? 1 : 0))
+        fail("or other inputs");
+    pg_program_free(pg_compile(derived, 1, &wanted, PG_ALL_PASSES));
     pg_graph_free(derived);
 }
 
@@ -477,7 +530,8 @@ static void one_step(life *l)
     else if (which < 110) copy_graph(l, what % GRAPHS, what / GRAPHS);
     else if (which < 116) compile(l, byte(l) % GRAPHS, what);
     else if (which < 120) run_programs(l, what % GRAPHS);
-    else if (which < 123) what % 4 ? call_program(l, byte(l) % GRAPHS) : derive(l, byte(l) % GRAPHS);
+    else if (which < 122) what % 4 ? call_program(l, byte(l) % GRAPHS) : derive(l, byte(l) % GRAPHS);
+    else if (which < 123) run_rows(l, what % GRAPHS);
     else if (which < 130) trace(l, what);
     else if (which < 155) let_go(l, what);
     else if (which < 180) run_pass(l, what);

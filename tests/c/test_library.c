@@ -699,6 +699,111 @@ static void test_programs_of_any_depth(void)
     pg_arena_free(a);
 }
 
+/* -- rows ------------------------------------------------------------------------------------------- */
+
+enum { MOST_ROWS = 600 };
+
+typedef struct batch {
+    double numbers[MOST_ROWS][2], results[MOST_ROWS][3], sums[3];
+    double *columns[2], *outputs[3];
+    uint64_t steps[2], output_steps[3];
+    pg_rows rows;
+} batch;
+
+/* Rows of x and y, or of x alone where y is the same for all; results side by side, or sums. */
+static void lay_out(batch *b, uint64_t count, int is_reduced, int shares_y, const double *once)
+{
+    *b = (batch){.rows = {.count = count, .once = once}};
+    for (int r = 0; r < MOST_ROWS; r++)
+        b->numbers[r][0] = 0.25 * r - 3.0, b->numbers[r][1] = shares_y ? once[1] : 0.5 + r;
+    for (int k = 0; k < 2; k++) b->columns[k] = &b->numbers[0][k], b->steps[k] = 2;
+    for (int k = 0; k < 3; k++) b->outputs[k] = is_reduced ? &b->sums[k] : &b->results[0][k], b->output_steps[k] = 3;
+    b->rows.columns = b->columns, b->rows.steps = b->steps;
+    b->rows.outputs = b->outputs, b->rows.output_steps = b->output_steps;
+}
+
+static int run_all_rows(pg_program *p, pg_rows *rows, int threads)
+{
+    const uint64_t chunks = pg_row_chunks(p, rows->count);
+    int status = PG_OK;
+    for (uint64_t from = 0; status == PG_OK && from < chunks; from += PG_MOST_CHUNKS)
+        status = pg_run_rows(p, rows, from, from + PG_MOST_CHUNKS < chunks ? from + PG_MOST_CHUNKS : chunks, threads);
+    return status;
+}
+
+/* x * exp(-y) + y / (x + 0.1), with each pass, at all counts around the number of lanes: the numbers of single runs. */
+static void test_rows(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0)), y = made(pg_leaf(a, 2.0)), input[2] = {x, y};
+    pg_node exp = made(pg_unary(a, code("exp"), made(pg_unary(a, code("neg"), y))));
+    pg_node quotient = made(pg_binary(a, code("div"), y, made(pg_binary_right(a, code("add"), x, 0.1))));
+    pg_graph *graph =
+        frozen(a, made(pg_binary(a, code("add"), made(pg_binary(a, code("mul"), x, exp)), quotient)), 2, input);
+    const uint32_t wanted[2] = {0, 1};
+    const double once[2] = {0.0, 1.5};
+    static batch b, c;
+    for (int variant = 0; variant < 64; variant++) {
+        const int shares_y = variant & 1, is_reduced = variant >> 1 & 1,
+                  passes = variant < 32 ? PG_ALL_PASSES : variant;
+        const uint8_t by_row[2] = {1, !shares_y};
+        pg_program *p = pg_compile_rows(graph, 2, wanted, by_row, is_reduced, passes);
+        pg_program *single = pg_compile(graph, 2, wanted, passes);
+        double out[3];
+        pg_listing lines[50];
+        CHECK(p && single && pg_program_instructions(p) < 50);
+        CHECK(pg_program_list(p, 50, lines) == PG_OK && pg_run(p, once, out) == PG_BAD_COUNT);
+        for (uint64_t count = 0; count < MOST_ROWS; count += count < 34 ? 1 : 113) {
+            double sums[3] = {0.0};
+            lay_out(&b, count, is_reduced, shares_y, once);
+            lay_out(&c, count, is_reduced, shares_y, once);
+            b.rows.mean = c.rows.mean = (int)count & 1;
+            CHECK(run_all_rows(p, &b.rows, 1) == PG_OK && run_all_rows(p, &c.rows, 3) == PG_OK);
+            CHECK(!memcmp(b.results, c.results, sizeof b.results) && !memcmp(b.sums, c.sums, sizeof b.sums));
+            for (uint64_t r = 0; r < count; r++) {
+                CHECK(pg_run(single, b.numbers[r], out) == PG_OK);
+                for (int k = 0; k < 3; k++) sums[k] += out[k];
+                CHECK(is_reduced || !memcmp(out, b.results[r], sizeof out));
+            }
+            for (int k = 0; is_reduced && count && k < 3; k++)
+                CHECK(fabs(b.sums[k] * (b.rows.mean ? (double)count : 1.0) - sums[k]) <=
+                      1e-12 * (1.0 + fabs(sums[k])) * 100.0);
+        }
+        CHECK(pg_run_rows(p, &b.rows, 1, 0, 1) == PG_BAD_COUNT &&
+              pg_run_rows(p, &b.rows, 0, 1000000, 1) == PG_BAD_COUNT);
+        pg_program_free(p), pg_program_free(single);
+    }
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
+/* log(x) / y: the first row that fails, whoever finds it; or rows of nan. */
+static void test_rows_that_fail(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0)), y = made(pg_leaf(a, 2.0)), input[2] = {x, y};
+    pg_graph *graph = frozen(a, made(pg_binary(a, code("div"), made(pg_unary(a, code("log"), x)), y)), 2, input);
+    const double once[2] = {0.0, 2.0}, zero[2] = {0.0, 0.0};
+    static batch b;
+    for (int threads = 1; threads < 4; threads++) {
+        pg_program *p = pg_compile_rows(graph, 1, (uint32_t[]){0}, (uint8_t[]){1, 0}, 0, PG_ALL_PASSES);
+        pg_program *sum = pg_compile_rows(graph, 1, (uint32_t[]){0}, (uint8_t[]){1, 0}, 1, PG_ALL_PASSES);
+        lay_out(&b, MOST_ROWS, 0, 1, once);
+        for (int r = 0; r < MOST_ROWS; r++) b.numbers[r][0] = r == 455 || r >= 590 ? -1.0 : 1.0 + r;
+        CHECK(run_all_rows(p, &b.rows, threads) == PG_FAILED && b.rows.failed == 455);
+        b.rows.pass_errors = 1;
+        CHECK(run_all_rows(p, &b.rows, threads) == PG_OK);
+        for (int r = 0; r < MOST_ROWS; r++) CHECK(!isnan(b.results[r][0]) == (b.numbers[r][0] > 0.0));
+        for (int k = 0; k < 3; k++) b.outputs[k] = &b.sums[k];
+        CHECK(run_all_rows(sum, &b.rows, threads) == PG_OK && isnan(b.sums[0]) && isnan(b.sums[1]));
+        b.rows.once = zero, b.rows.pass_errors = 0;         /* what fails in all rows fails in the first */
+        CHECK(run_all_rows(sum, &b.rows, threads) == PG_FAILED && b.rows.failed == 0);
+        pg_program_free(p), pg_program_free(sum);
+    }
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
 static void test_traces(void)
 {
     pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
@@ -762,7 +867,8 @@ static void test_second_derivatives(void)
                        : kind == PG_BINARY ? pg_binary(a, op, x[0], x[1])
                                            : pg_nary(a, op, kind == PG_PAIRED ? 2 : 3, x));
             graph = frozen(a, made(pg_binary(a, code("mul"), out, out)), 3, x);
-            CHECK((once = pg_derive(graph, 3, wanted)) && (twice = pg_derive(once, 3, wanted)));
+            CHECK((once = pg_derive(graph, 3, wanted, PG_WITH_VALUES)) &&
+                  (twice = pg_derive(once, 3, wanted, PG_WITH_VALUES)));
             first = pg_compile(once, 0, NULL, PG_ALL_PASSES), second = pg_compile(twice, 0, NULL, PG_ALL_PASSES);
             CHECK(first && second && pg_program_outputs(first) == 4 && pg_program_outputs(second) == 16);
             CHECK(pg_run(second, (double[3]){at[0], at[1], kind == PG_INDEXED ? 1.0 : at[2]}, values) == PG_OK);
@@ -883,6 +989,8 @@ int main(void)
     test_numbers_are_no_inputs();
     test_the_errors_of_a_run();
     test_programs_of_any_depth();
+    test_rows();
+    test_rows_that_fail();
     test_traces();
     test_second_derivatives();
     test_starving_graphs();

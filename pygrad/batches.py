@@ -1,0 +1,308 @@
+"""`vmap`: functions of one example, run for all rows of a batch in lanes and threads."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import update_wrapper
+from itertools import chain
+from typing import Any
+
+from pygrad import _structure
+from pygrad._backends import programs
+from pygrad._backends.rows import MOST_THREADS, Columns, RowProgram
+from pygrad._nested import leaves as leaves_of
+from pygrad._nested import map_leaves, numpy
+from pygrad.compiled import Compiled, Record
+from pygrad.derivatives import record
+from pygrad.recorded import Recorded
+from pygrad.tracing import is_tracing, refuse
+from pygrad.transform import Transform, compiled_in
+from pygrad.value import Value, functions
+
+_NUMBERS = {float, int}
+
+
+class Batched:
+    """What `vmap` returns. See there."""
+
+    def __init__(
+        self, f: Callable[..., Any], in_axes: Any, reduce: str | None, threads: int | None, errors: str
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"a function is needed, not {type(f).__name__}")
+        if isinstance(f, Batched):
+            raise TypeError("a function over rows can't be run over rows again: give f an example of several rows")
+        for axis in in_axes if isinstance(in_axes, (tuple, list)) else (in_axes,):
+            if axis is not None and (type(axis) is not int or axis != 0):
+                raise ValueError(f"in_axes is 0 for rows, None for what all share, or a tuple of these, not {axis!r}")
+        if reduce not in (None, "sum", "mean"):
+            raise ValueError(f'reduce is None, "sum" or "mean", not {reduce!r}')
+        if errors not in ("raise", "nan"):
+            raise ValueError(f'errors is "raise" or "nan", not {errors!r}')
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise ValueError(f"threads is a number from 1 to {MOST_THREADS}, or None: as many as pay; not {threads!r}")
+        update_wrapper(self, f, updated=())
+        self.f, self.in_axes, self.reduce, self.threads, self.errors = f, in_axes, reduce, threads, errors
+        self._f = _with_program(f)
+
+    def __call__(self, /, *args: Any) -> Any:
+        if is_tracing():
+            return self._traced(args)
+        axes = self._axes(len(args))
+        if (None not in axes and not args) or all(axis is None for axis in axes):
+            raise TypeError("no argument has rows: in_axes is 0 for those that have")
+        count = _count([x for x, axis in zip(args, axes) if axis == 0])
+        example = tuple([x[0] if axis == 0 else x for x, axis in zip(args, axes)])
+        recorded, leaves, spans = record(self._f, example, {}, ())
+        by_row = bytearray(recorded.graph.inputs)
+        blocks = []
+        for place, axis in enumerate(axes):
+            span = spans[place]
+            if axis == 0 and span is not None:
+                by_row[span[0] : span[1]] = b"\1" * (span[1] - span[0])
+                blocks.append((_numbers(args[place], example[place], place), span[1] - span[0]))
+            elif axis == 0:
+                raise TypeError(f"argument {place} is static: it can't differ from row to row")
+        plan = self._plan(recorded, bytes(by_row))
+        return plan(recorded, leaves, count, Columns(blocks), self)
+
+    def _axes(self, count: int) -> tuple[int | None, ...]:
+        if not isinstance(self.in_axes, (tuple, list)):
+            return (self.in_axes,) * count
+        if len(self.in_axes) != count:
+            raise TypeError(f"in_axes is for {len(self.in_axes)} arguments, and {count} were given")
+        return tuple(self.in_axes)
+
+    def _plan(self, recorded: Recorded, by_row: bytes) -> Any:
+        """What runs the recorded function, made once."""
+        key = "rows", by_row, self.reduce is None
+        plan = recorded.made.get(key)
+        if plan is None:
+            plan = recorded.made[key] = (_Outputs if self.reduce is None else _Sums)(recorded, by_row)
+        return plan
+
+    def _traced(self, args: tuple[Any, ...]) -> Any:
+        """In a compiled function: written out, a row after the other."""
+        if isinstance(self.f, Transform):
+            refuse("a gradient of rows is asked for in a compiled function: take it of the compiled function instead")
+        axes = self._axes(len(args))
+        count = _count([x for x, axis in zip(args, axes) if axis == 0])
+        results = [self.f(*[x[i] if axis == 0 else x for x, axis in zip(args, axes)]) for i in range(count)]
+        if self.reduce is None:
+            return results
+        columns = zip(*map(leaves_of, results))
+        reduced = iter([functions[self.reduce](list(column)) for column in columns])
+        return map_leaves(lambda _: next(reduced), results[0])
+
+    def __reduce__(self) -> Any:
+        return Batched, (self.f, self.in_axes, self.reduce, self.threads, self.errors)
+
+    def __repr__(self) -> str:
+        return f"<vmap of {self.f!r}>"
+
+
+def _with_program(f: Any) -> Any:
+    """The function, compiled where it is not."""
+    if isinstance(f, Transform):
+        return f.of(_with_program(f.f))
+    return f if compiled_in(f) is not None else Compiled(f)
+
+
+# -- rows of arguments --
+
+
+def _count(rows: Iterable[Any]) -> int:
+    """How many rows there are: as many in each argument."""
+    counts = []
+    for x in rows:
+        if not (isinstance(x, (list, tuple)) or (hasattr(x, "__array_interface__") and x.shape != ())):
+            raise TypeError(f"rows are an array or a list, not {type(x).__name__}; what all share has None in in_axes")
+        counts.append(len(x))
+    if len({*counts}) > 1:
+        raise ValueError(f"the arguments have different numbers of rows: {', '.join(map(str, counts))}")
+    if not counts[0]:
+        raise ValueError("there are no rows")
+    return counts[0]
+
+
+def _numbers(x: Any, example: Any, place: int) -> Any:
+    """An array of the numbers in all rows of argument ``place``, row after row."""
+    if hasattr(x, "__array_interface__") and x.dtype.kind in "fiub":
+        return numpy().ascontiguousarray(x, dtype=float)
+    try:
+        if {*map(type, x)} <= _NUMBERS:
+            return array("d", x)
+        if _structure.is_flat(example) and _are_like(x, example):
+            return array("d", chain.from_iterable(x))
+        return array("d", _leaves_of_rows(x, example, place))
+    except OverflowError:
+        raise OverflowError(f"a number in the rows of argument {place} is too large for a float") from None
+
+
+def _are_like(x: Any, example: Any) -> bool:
+    """Whether all rows are lists, or tuples, of as many numbers."""
+    kind = type(example)
+    if kind is not list and kind is not tuple:
+        return False
+    return {*map(type, x)} == {kind} and {*map(len, x)} == {len(example)} and {*map(type, chain(*x))} <= _NUMBERS
+
+
+def _leaves_of_rows(x: Any, example: Any, place: int) -> Iterator[float]:
+    structure = _structure.key(example, [])
+    for i, row in enumerate(x):
+        found: list[Any] = []
+        if _structure.key(row, found) != structure:
+            raise ValueError(f"row {i} of argument {place} is not nested as row 0 is, or has other strings in it")
+        for leaf in found:
+            if isinstance(leaf, Value):
+                raise TypeError(
+                    f"row {i} of argument {place} has a Value in it: rows are numbers. Values that all rows share are "
+                    "found in the function, or are an argument with None in in_axes"
+                )
+        yield from found
+
+
+# -- results --
+
+
+class _Sums:
+    """The outputs of a recorded function added up over rows."""
+
+    def __init__(self, recorded: Recorded, by_row: bytes) -> None:
+        self._wanted = recorded.wanted if isinstance(recorded, Record) else ()
+        self._program = RowProgram(recorded.graph, by_row, self._wanted, reduced=True)
+
+    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, columns: Columns, of: Batched) -> Any:
+        sums = programs.doubles(self._program.outputs)
+        self._program.run(
+            count,
+            recorded.inputs(leaves),
+            columns,
+            Columns([(programs.buffer(sums), self._program.outputs)]),
+            of.reduce == "mean",
+            of.threads,
+            of.errors == "nan",
+        )
+        if isinstance(recorded, Record):
+            return recorded.template.filled(recorded.values_of(leaves, sums))
+        return recorded.template.filled(programs.floats(sums, self._program.outputs))
+
+
+class _Outputs:
+    """The outputs of a recorded function for each row, in arrays."""
+
+    def __init__(self, recorded: Recorded, by_row: bytes) -> None:
+        self._program = RowProgram(recorded.graph, by_row)
+        self._layout, self._places = _structure.layout(recorded.template, recorded.outputs)
+
+    def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, columns: Columns, of: Batched) -> Any:
+        outputs = _Arrays(self._program.outputs, count, self._places)
+        results = outputs.like(self._layout)
+        self._program.run(
+            count,
+            recorded.inputs(leaves),
+            columns,
+            outputs.columns(),
+            threads=of.threads,
+            pass_errors=of.errors == "nan",
+        )
+        outputs.repeat()
+        return results
+
+
+class _Arrays:
+    """Arrays with a row for each row, for outputs that are nested."""
+
+    def __init__(self, outputs: int, count: int, places: Sequence[int | None]) -> None:
+        """``places``: of the leaves that come, in their order, the outputs that they are; None for numbers."""
+        self._count, self._places = count, iter(places)
+        self._columns = Columns()
+        self._starts, self._steps = [0] * outputs, [1] * outputs
+        self._repeated: list[tuple[Any, Any]] = []
+        self._first: dict[int, Any] = {}
+
+    def like(self, x: Any) -> Any:
+        """Lists of numbers are rows of an array, of lists too; tuples and dicts have an array for each of theirs."""
+        if isinstance(x, dict):
+            return {key: self.like(item) for key, item in x.items()}
+        if isinstance(x, tuple):
+            items = [self.like(item) for item in x]
+            return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+        shape = _shape(x)
+        if shape is None:
+            return [self.like(item) for item in x]
+        return self._array(leaves_of(x), shape)
+
+    def _array(self, numbers: list[Any], shape: tuple[int, ...]) -> Any:
+        made = numpy().empty((self._count, len(numbers)))
+        start, width = self._columns.start_of(made), len(numbers)
+        for i, number in enumerate(numbers):
+            place = next(self._places)
+            if place is None:
+                if not isinstance(number, (int, float)):
+                    return number  # a string, or what else the function returned
+                made[:, i] = number
+            elif place in self._first:
+                self._repeated.append((made[:, i], self._first[place]))
+            else:
+                self._starts[place], self._steps[place] = start + 8 * i, width
+                self._first[place] = made[:, i]
+        return made.reshape((self._count, *shape))
+
+    def columns(self) -> Columns:
+        self._columns.addresses.extend(self._starts)
+        self._columns.steps.extend(self._steps)
+        return self._columns
+
+    def repeat(self) -> None:
+        """Copy what stands in several places."""
+        for to, column in self._repeated:
+            to[:] = column
+
+
+def _shape(x: Any) -> tuple[int, ...] | None:
+    """That of an array, a list of lists, or a number; None where lists are not even, or have something else in them."""
+    if hasattr(x, "__array_interface__"):
+        return tuple(x.shape)
+    if not isinstance(x, list):
+        return ()
+    shapes = {_shape(item) if not isinstance(item, (tuple, dict)) else None for item in x}
+    inner = shapes.pop() if len(shapes) == 1 else None
+    return None if inner is None else (len(x), *inner)
+
+
+def vmap(
+    f: Callable[..., Any],
+    in_axes: Any = 0,
+    reduce: str | None = None,
+    threads: int | None = None,
+    errors: str = "raise",
+) -> Callable[..., Any]:
+    """A function of one example, run for each row of its arguments as a program in lanes and threads.
+
+    f is a function as `compile` takes it, compiled or not, or `grad`, `value_and_grad`, `jacobian` or `hessian` of one.
+    Rows are an array or a list, the same number in each argument: the first axis. ``in_axes`` is a tuple of 0 and None
+    for the arguments, or one of these for all; what has None is shared by all rows.
+
+    reduce: None for arrays with a row for each row: of numbers, or of gradients; what f returns as a list is an axis, a
+    tuple or dict has arrays. With ``"sum"`` or ``"mean"`` the result is added up over the rows: for f itself one Value,
+    whose ``backward()`` reaches the Values that f found outside or that all rows share; for a transform of f what it
+    returns for one example, without an array of all rows' gradients.
+
+    threads: how many at most; None for as many as pay. Results do not depend on it.
+    errors: ``"raise"`` what the first row that fails raises, with its number, or ``"nan"`` for that row's results.
+
+    >>> w = Value(2.0)
+    >>> total = vmap(lambda x, y: (w * x - y) ** 2, reduce="mean")([1.0, 2.0], [2.0, 6.0])
+    >>> total.backward()
+    >>> total, w.grad
+    (Value(data=2.0), -4.0)
+
+    Each row's numbers are those of a call to the bit, but for exp, log and the like, which are within their promised
+    accuracy (docs/compiled.md). Raises TypeError and ValueError for arguments that are not rows alike.
+    """
+    return Batched(f, in_axes, reduce, threads, errors)
+
+
+__all__ = ["vmap"]

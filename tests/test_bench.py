@@ -79,6 +79,13 @@ def test_a_compiled_model_learns_alike(name):
     assert losses == pytest.approx([model.step() for _ in range(5)], rel=1e-9)
 
 
+def test_rows_in_one_call_learn_alike():
+    pytest.importorskip("numpy")
+    step, model = ours.vmap_programs(1)["moons"], models.Network(Value)
+    losses = [step().values[0] for _ in range(5)]
+    assert losses == pytest.approx([model.step() for _ in range(5)], rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["programs", "calls"])
 def test_programs_agree(monkeypatch, name):
     """Values and gradients of programs are those of what is recorded, and times are told for both."""
@@ -93,16 +100,18 @@ def test_programs_agree(monkeypatch, name):
 PEERS = [c for c in contenders.find_contenders() if c.name not in (PURE, LEAN, "micrograd")]
 
 
-@pytest.mark.parametrize("name", ["cmpad", "cmpad-setup", "options", "asian", "swaptions", "scipy", "break-even"])
+@pytest.mark.parametrize(
+    "name", ["cmpad", "cmpad-setup", "options", "asian", "swaptions", "scipy", "newton", "break-even"]
+)
 def test_contenders_agree(monkeypatch, name):
     """Whoever is here, on small sizes."""
-    if name == "scipy":
+    if name in ("scipy", "newton"):
         pytest.importorskip("scipy")
     monkeypatch.setattr(measure, "COMPILES", False)
     monkeypatch.setattr(programs, "PROGRAMS", programs.PROGRAMS[:3])
     workload = workloads.WORKLOADS[name]
     figures = figures_of(workload._replace(rounds=1, sizes=workload.sizes and (10, 10)), *PEERS)
-    assert contenders.COMPILED in {f.contender for f in figures}
+    assert {f.contender for f in figures} >= {contenders.COMPILED, *[c.name for c in PEERS if name in c.programs]}
     assert {f.trouble for f in figures} <= {"", "it does not pay", "compiling takes too long"}
 
 

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 from pygrad.bench.models import Result
 from pygrad.bench.programs import rosenbrock
-from pygrad.functional import jacobian, value_and_grad
+from pygrad.functional import hessian, hvp, jacobian, value_and_grad
 
 TIMES = [0.25 * i for i in range(1, 21)]
 RATES = [2.0 * t / (0.7 + t) + 0.1 + 0.05 * (-1) ** i for i, t in enumerate(TIMES)]
@@ -77,8 +77,6 @@ def second_order(f: Callable[..., Any], size: int) -> Result:
     """With second derivatives, and with differences of gradients in their place. Evaluations are those of f and its
     gradient."""
     from scipy.optimize import minimize
-
-    from pygrad import hessian, hvp
 
     minima = Minima(size)
     both, product, matrix = minima.counted(value_and_grad(f)), hvp(f), hessian(f)

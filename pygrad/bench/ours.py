@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Callable
 
 from pygrad import optim
+from pygrad.batches import vmap
 from pygrad.bench import fits
 from pygrad.bench.cmpad import CMPAD
 from pygrad.bench.models import GPT, NAMES, Network, Result, model_step
@@ -132,8 +133,6 @@ def compiled_programs() -> Programs:
 def vmap_programs(threads: int | None) -> Programs:
     """Compiled functions, mapped over the rows of arrays: in so many threads, or as many as there are processors."""
     import numpy as np
-
-    from pygrad import vmap
 
     @cache
     def mean(function: Callable[..., Any]) -> Any:

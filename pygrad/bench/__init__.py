@@ -8,6 +8,7 @@ others compute before its time counts.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def main(options: argparse.Namespace) -> None:
         sys.exit(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
     if options.plot is not None and options.plot.suffix not in (".svg", ".png", ".pdf"):
         sys.exit(f"{options.plot}: the chart's file must end in .svg, .png or .pdf")
+    # scipy's vectors are small: threads of BLAS that wait for each other would be most of its time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from pygrad.bench import report
 

@@ -28,6 +28,7 @@ class Figure(NamedTuple):
     high: float = math.nan
     ratio: float = math.nan  # how many times the baseline's
     trouble: str = ""  # why there is no figure
+    note: str = ""  # how much was done, where not all do the same
 
 
 def measure(workload: Workload, contenders: list[Contender], quick: bool, progress: Any) -> list[Figure]:
@@ -35,9 +36,11 @@ def measure(workload: Workload, contenders: list[Contender], quick: bool, progre
     runners: dict[str, Callable[[], Result]] = {}
     for c in contenders:
         if workload.name in c.programs:
-            runners[c.name] = c.programs[workload.name]
+            program = c.programs[workload.name]
+            runners[c.name] = partial(program, workload.sizes[quick]) if workload.sizes else program
         elif c.kind is not None and (not workload.only or c.name in workload.only):
-            runners[c.name] = partial(workload.one_round, c, quick)
+            size = workload.sizes[quick] if workload.sizes else quick
+            runners[c.name] = partial(workload.one_round, c, size)
     rounds = min(workload.rounds, 3) if quick else workload.rounds
     warm_up = 4 * workload.rounds if COMPILES else 1
     task = progress.add_task(workload.title, total=(warm_up + rounds) * len(runners))
@@ -77,7 +80,8 @@ def _figures(workload: Workload, results: dict[str, list[Result]], trouble: dict
                 continue
             amounts = sorted(r.amounts[key] for r in rounds)
             low, high = amounts[len(amounts) // 4], amounts[-1 - len(amounts) // 4]
-            figures.append(Figure(workload, name, key, statistics.median(amounts), low, high))
+            median = statistics.median(amounts)
+            figures.append(Figure(workload, name, key, median, low, high, note=rounds[0].note))
     medians = {(f.contender, f.measure): f.median for f in figures}
 
     def base(f: Figure) -> float:

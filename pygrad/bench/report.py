@@ -50,11 +50,20 @@ def show_machine(contenders: list[Contender]) -> None:
         console.print(f"{name}: {value}", highlight=False)
     peers = ", ".join(f"{c.name} {c.version}" for c in contenders if c.name in PEERS)
     console.print(f"other libraries: {peers or 'none is installed'}", highlight=False)
+    missing = ", ".join(name for name in PEERS if name not in {c.name for c in contenders})
+    if peers and missing:
+        console.print(f"not installed: {missing}", highlight=False)
+
+
+def _unit(measure: str) -> str:
+    """What is counted: the last word of a measure where it is no time."""
+    word = measure.rpartition(" ")[2]
+    return word if word in ("bytes", "evaluations", "runs") else "seconds"
 
 
 def _amount(value: float, measure: str) -> str:
-    if measure == "bytes":
-        return f"{value:.0f} B"
+    if _unit(measure) != "seconds":
+        return f"{value:,.0f} B" if measure == "bytes" else f"{value:,.0f}"
     micro = "us" if console.options.ascii_only else "µs"  # as rich does with a table's lines
     units = (("s", 1.0), ("ms", 1e-3), (micro, 1e-6))
     unit, size = next(((unit, size) for unit, size in units if value >= size), ("ns", 1e-9))
@@ -73,12 +82,14 @@ def show(figures: list[Figure]) -> None:
     for workload, group in itertools.groupby(figures, key=lambda f: f.workload):
         title = f"\n{workload.title} ({workload.name})"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        for header in ("", "", workload.unit, "from", "to", f"/ {workload.baseline or 'written out'}"):
+        rows = list(group)
+        ratio = f"/ {workload.baseline or 'written out'}" if any(f.ratio == f.ratio for f in rows) else " "
+        for header in ("", "", workload.unit, "from", "to", ratio):
             table.add_column(header, justify="right" if header else "left", no_wrap=True)
-        for f in group:
+        for f in rows:
             amounts = [_amount(x, f.measure) for x in (f.median, f.low, f.high)]
             shown = [*amounts, _ratio(f.ratio)] if not f.trouble else [f.trouble]
-            table.add_row(f.contender, *([f.measure] if f.measure else []), *shown)
+            table.add_row(f.contender, *([f.measure + f.note] if f.measure else []), *shown)
         console.print(table)
 
 
@@ -87,10 +98,11 @@ def write_json(figures: list[Figure], contenders: list[Contender], path: Path) -
         {
             **{name: None if value != value else value for name, value in f._asdict().items()},  # nan is no JSON
             "workload": f.workload.name,
-            "unit": "bytes" if f.measure == "bytes" else "seconds",
+            "unit": _unit(f.measure),
             "for": f.workload.unit,
             "baseline": f.workload.baseline,
             "trouble": f.trouble or None,
+            "note": f.note or None,
         }
         for f in figures
     ]

@@ -9,9 +9,12 @@ from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
 from pygrad import walkthrough
-from pygrad.bench import models
-from pygrad.bench.contenders import CFFI, EAGER, FLOATS, LEAN, NATIVE, PURE, Contender
-from pygrad.bench.models import Prepared, Program, Result, timed
+from pygrad.bench import fits, models, programs
+from pygrad.bench.cmpad import CMPAD
+from pygrad.bench.contenders import CFFI, COMPILED, EAGER, FLOATS, LEAN, NATIVE, PURE, Contender
+from pygrad.bench.models import Result, timed
+from pygrad.bench.programs import Prepared, Program
+from pygrad.bench.rows import MEASURE, Rows, Way
 
 
 class Workload(NamedTuple):
@@ -20,8 +23,9 @@ class Workload(NamedTuple):
     unit: str  # what one amount is for
     baseline: str  # the contender that ratios are to; "": to each one's own first measure
     rounds: int
-    one_round: Callable[[Contender, bool], Result]  # of a quick run or a full one
+    one_round: Callable[[Contender, Any], Result]  # of a quick run or a full one, or of a size
     only: tuple[str, ...] = ()  # contenders with a class; empty for all
+    sizes: tuple[int, int] | None = None  # full and quick, where programs take one
 
 
 def _seed(contender: Contender, quick: bool) -> Result:
@@ -80,9 +84,9 @@ def _dot(contender: Contender, quick: bool) -> Result:
 def _growth(contender: Contender, quick: bool) -> Result:
     amounts, totals = {}, []
     for power in range(3, 6 if quick else 8):
-        times, values = models.recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
-        amounts.update({f"{name} 10^{power}": seconds for name, seconds in times.items()})
-        totals.append(values[0])
+        result = models.recorded(contender.kind, 10**power, max(1, 10 ** (5 - power)))
+        amounts.update({f"{name} 10^{power}": seconds for name, seconds in result.amounts.items()})
+        totals.append(result.values[0])
     return Result(amounts, totals)
 
 
@@ -110,12 +114,16 @@ def _memory(contender: Contender, quick: bool) -> Result:
     return Result({"bytes": amount}, [value])
 
 
-def _programs(contender: Contender, quick: bool) -> Result:
+def _programs(of: tuple[Program, ...] | None, contender: Contender, quick: bool) -> Result:
     """Recorded and reversed. Floats have the time of an operation of `rows` for each."""
     if contender.kind is float:
-        seconds = models.recorded(float, 1280, repeats=20).amounts["record"]
-        return Result({program.name: seconds for program in models.PROGRAMS}, [])
-    return models.each_program(partial(_eager, contender.kind))
+        return Result({program.name: _float_operation() for program in of or programs.PROGRAMS}, [])
+    return programs.each_program(partial(_eager, contender.kind), programs=of)
+
+
+def _float_operation() -> float:
+    seconds: float = models.recorded(float, 1280, repeats=20).amounts["record"]
+    return seconds
 
 
 def _eager(kind: Callable[[float], Any], program: Program) -> Prepared:
@@ -134,18 +142,63 @@ def _recording(contender: Contender, quick: bool) -> Result:
         xs = [contender.kind(x) for x in program.numbers]
         return lambda: program.function(xs), list
 
-    return models.each_program(prepare, 1000)
+    return programs.each_program(prepare, 1000)
 
 
 def _calls(contender: Contender, quick: bool) -> Result:
-    return models.calls(lambda x, y: models.seed_loss((x, y)), contender.kind)
+    return programs.calls(lambda x, y: programs.seed_loss((x, y)), contender.kind)
+
+
+def _row_by_row(name: str, contender: Contender, size: int) -> Result:
+    """Recorded and reversed. Floats have the time of an operation of `rows`."""
+    if contender.kind is float:
+        return Result({MEASURE: _float_operation()}, [])
+    kind = contender.kind
+
+    def mean(model: Rows, x: list[float], terms: list[float], rows: list[list[float]]) -> Any:
+        xs, total = [kind(number) for number in x], 0.0
+        for row in rows:
+            value = model.function(xs, terms, row)
+            value.backward()
+            total += value.data
+        return total / len(rows), [leaf.grad / len(rows) for leaf in xs]
+
+    def each(model: Rows, rows: list[list[float]]) -> Any:
+        results = []
+        for row in rows:
+            xs = [kind(number) for number in row]
+            value = model.function(xs)
+            value.backward()
+            results.append((value.data, [leaf.grad for leaf in xs]))
+        return tuple(zip(*results))
+
+    return Way(mean, each, most=1e7).programs()[name](size)
+
+
+def _scipy(contender: Contender, size: int) -> Result:
+    """Without a gradient for floats."""
+    if contender.kind is float:
+        return fits.by_differences(size)
+    return fits.first_order(programs.rosenbrock, fits.residuals, size)
+
+
+def _newton(contender: Contender, size: int) -> Result:
+    return fits.second_order(programs.rosenbrock, size)
 
 
 _OURS = (NATIVE, CFFI)
 _FULL = (*_OURS, PURE, LEAN)  # classes with exp and log
 _CLASSES = (*_FULL, "micrograd")
 _NETWORK, _GPT = partial(_step, models.Network), partial(_step, models.GPT)
+_WITH_FLOATS = (FLOATS, *_OURS)
 _SIZES = "rows of products, from 10^3 to 10^7"
+_GIVEN, _CMPAD = partial(_programs, None), partial(_programs, CMPAD)
+
+
+def _rows_of(name: str, title: str, sizes: tuple[int, int]) -> Workload:
+    unit = "an operation"
+    return Workload(name, title, unit, FLOATS, 5, partial(_row_by_row, name), _WITH_FLOATS, sizes)
+
 
 _WORKLOADS = (
     Workload("seed", "the walkthrough's training loop", "an iteration", PURE, 15, _seed, _CLASSES),
@@ -154,10 +207,18 @@ _WORKLOADS = (
     Workload("gpt", "a character GPT with Adam", "a step", LEAN, 5, _GPT, _FULL),
     Workload("chain", "a chain of operations", "an operation", LEAN, 3, _chain, _FULL),
     Workload("dot", "a dot product of 64 terms", "a product", "", 9, _dot, _OURS),
-    Workload("programs", "programs: value and gradient", "an operation", FLOATS, 15, _programs, (FLOATS, *_OURS)),
+    Workload("programs", "programs: value and gradient", "an operation", FLOATS, 15, _GIVEN, _WITH_FLOATS),
     Workload("compiling", "until a program is there", "an operation", EAGER, 9, _recording, (EAGER,)),
+    Workload("break-even", "until compiling pays", "a function", EAGER, 5, _recording, (COMPILED,)),
     Workload("calls", "calls of a function of two numbers", "a call", EAGER, 15, _calls, (EAGER,)),
-    Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, (FLOATS, *_OURS)),
+    Workload("cmpad", "cmpad's problems: value and gradient", "an operation", FLOATS, 9, _CMPAD, _WITH_FLOATS),
+    Workload("cmpad-setup", "the same, set-up included", "an operation", FLOATS, 5, _CMPAD, _WITH_FLOATS),
+    _rows_of("options", "Black-Scholes prices of rows, each with its gradient", (10_000, 500)),
+    _rows_of("asian", "Asian options, 252 steps: means over paths, for each trade", (1000, 20)),
+    _rows_of("swaptions", "15 swaptions on 80 rates, 40 steps: means over paths", (1000, 10)),
+    Workload("scipy", "minima by scipy, with gradients", "a minimum", FLOATS, 5, _scipy, (FLOATS, EAGER), (100, 20)),
+    Workload("newton", "minima by scipy, to second order", "a minimum", EAGER, 5, _newton, (EAGER,), (100, 20)),
+    Workload("growth", _SIZES, "an operation", FLOATS, 3, _growth, _WITH_FLOATS),
     Workload("memory", "memory of a graph", "an operation", PURE, 1, _memory, _CLASSES),
 )
 WORKLOADS = {workload.name: workload for workload in _WORKLOADS}

@@ -24,7 +24,7 @@ static pg_id append(pg_emitter *e, pg_instruction made)
     if (e->passes & PG_SHARE) {
         pg_id *seen = &e->seen[place_of(&made) & e->mask];
         pg_instruction *other = &CODE(e)[*seen];
-        if (other->op == made.op && other->x == made.x && other->y == made.y && other->w == made.w) {
+        if (other->x == made.x && other->y == made.y && other->w == made.w && other->op == made.op) {
             other->checked |= made.checked;
             return *seen;
         }

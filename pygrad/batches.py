@@ -231,9 +231,12 @@ class _Arrays:
             items = [self.like(item) for item in x]
             return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
         shape = _shape(x)
-        if shape is None:
+        if shape is not None:
+            return self._array(leaves_of(x), shape)
+        if isinstance(x, list) or getattr(x, "shape", ()) != ():
             return [self.like(item) for item in x]
-        return self._array(leaves_of(x), shape)
+        next(self._places)
+        return x  # a string, or what else the function returned
 
     def _array(self, numbers: list[Any], shape: tuple[int, ...]) -> Any:
         made = numpy().empty((self._count, len(numbers)))
@@ -241,8 +244,6 @@ class _Arrays:
         for i, number in enumerate(numbers):
             place = next(self._places)
             if place is None:
-                if not isinstance(number, (int, float)):
-                    return number  # a string, or what else the function returned
                 made[:, i] = number
             elif place in self._first:
                 self._repeated.append((made[:, i], self._first[place]))
@@ -270,10 +271,11 @@ class _Arrays:
 def _shape(x: Any) -> tuple[int, ...] | None:
     """That of an array, a list of lists, or a number; None where lists are not even, or have something else in them."""
     if hasattr(type(x), "__array_interface__"):
-        return tuple(x.shape)
+        is_number = x.dtype.kind in "fiub" or all(isinstance(item, (int, float)) for item in leaves_of(x))
+        return tuple(x.shape) if is_number else None
     if not isinstance(x, list):
-        return ()
-    shapes = {_shape(item) if not isinstance(item, (tuple, dict)) else None for item in x}
+        return () if isinstance(x, (int, float)) else None
+    shapes = {_shape(item) for item in x}
     inner = shapes.pop() if len(shapes) == 1 else None
     return None if inner is None else (len(x), *inner)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pygrad import _structure
@@ -172,6 +172,9 @@ class _Sums:
     def __init__(self, recorded: Recorded, by_row: bytes) -> None:
         self._wanted = recorded.wanted if isinstance(recorded, Record) else ()
         self._program = RowProgram(recorded.graph, by_row, self._wanted, reduced=True)
+        places = recorded.template.places()
+        #: Where there are numbers that the function returned as they are: in each row.
+        self._places = places if None in places else None
 
     def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, rows: Blocks, of: Batched) -> Any:
         sums, outputs = programs.doubles(self._program.outputs), Blocks()
@@ -186,8 +189,23 @@ class _Sums:
             of.errors == "nan",
         )
         if isinstance(recorded, Record):
-            return recorded.template.filled(recorded.values_of(leaves, sums))
-        return recorded.template.filled(programs.floats(sums, self._program.outputs))
+            results = recorded.template.filled(recorded.values_of(leaves, sums))
+        else:
+            results = recorded.template.filled(programs.floats(sums, self._program.outputs))
+        return _times(results, count, self._places) if self._places and of.reduce == "sum" else results
+
+
+def _times(x: Any, count: int, places: Sequence[int | None]) -> Any:
+    """The same nesting with its numbers so many times, but for those that are outputs: which each leaf is, or None."""
+    given = iter(places)
+
+    def change(leaf: Any) -> Any:
+        is_array = hasattr(type(leaf), "__array_interface__")  # of outputs, or of numbers, and then of these alone
+        outputs = {*islice(given, int(leaf.size) if is_array else 1)}
+        is_number = leaf.dtype.kind in "fiu" if is_array else type(leaf) in _NUMBERS
+        return leaf * count if is_number and outputs == {None} else leaf
+
+    return map_leaves(change, x, whole=True)
 
 
 class _Outputs:

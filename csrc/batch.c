@@ -82,13 +82,14 @@ static void write_block(const worker *w, uint64_t row, int rows, unsigned failed
     for (size_t k = 0; k < program->outputs.count; k++, at++) {
         const int each = is_each(program, k);
         const double once = each ? 0.0 : w->crew->once[PG_IDS(program->outputs)[k]];
+        const double zero = k < program->values ? -0.0 : 0.0; /* a derivative has no -0, as a grad has none */
         const double *from = each ? lanes_of(program, w->lanes, k) : &once;
         double *to;
         int64_t step;
         while (at == block->width) at = 0, block++;
         step = block->step;
         to = block->start + at + (int64_t)row * step;
-        for (int l = 0; l < rows; l++, to += step) *to = failed >> l & 1 ? NAN : from[each ? l : 0] + 0.0;
+        for (int l = 0; l < rows; l++, to += step) *to = failed >> l & 1 ? NAN : from[each ? l : 0] + zero;
     }
 }
 

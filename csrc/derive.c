@@ -90,6 +90,7 @@ static void differentiate(deriver *d, pg_id node)
     x = d->at[a];
     y = arity > 1 ? d->at[b] : 0;
     w = arity > 2 ? d->at[c] : 0;
+    (void)w; /* no partial needs it now */
     switch (op) {
 #define PG_OP_UNARY(name, special, symbol, formula, forward, dx, error) PG_OP_HELPER1(name, forward, dx)
 #define PG_OP_SCALAR PG_OP_UNARY

@@ -48,6 +48,7 @@ struct pg_graph {
     pg_vector outputs;                  /* pg_id */
     pg_vector sources;                  /* pg_node: the arena's for each input, of a frozen graph */
     pg_id inputs;
+    pg_id derivatives;                  /* so many of the outputs, the last ones, have no -0, as a grad has none */
 };
 
 /* Where a run finds its operands: by their registers, or at constant distances, such as a row of weights. With those the

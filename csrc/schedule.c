@@ -382,7 +382,8 @@ static pg_program *compile(const pg_graph *graph, size_t count, const uint32_t *
     pg_emitter e;
     int done = 1;
     if (!p) return NULL;
-    *p = (pg_program){.memory = *m, .inputs = graph->inputs, .values = (pg_id)graph->outputs.count, .reduced = reduced};
+    *p = (pg_program){.memory = *m, .inputs = graph->inputs, .reduced = reduced};
+    p->values = (pg_id)graph->outputs.count - graph->derivatives;
     for (pg_id i = 0; done && by_row && i < graph->inputs; i++)
         if (by_row[i]) done = pgi_append(m, &p->columns, i);
     if (!pgi_emitter_begin(&e, graph, graph->inputs, passes) || !done ||
@@ -413,6 +414,8 @@ pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted,
     if (pgi_emitter_begin(&e, graph, (pg_id)inputs, PG_ALL_PASSES) &&
         emit_all(&e, graph, count, wanted, how, &derived->outputs)) {
         derived->nodes = e.code;            /* instructions are nodes of a graph */
+        derived->derivatives = (pg_id)derived->outputs.count;
+        if (how & PG_WITH_VALUES) derived->derivatives -= (pg_id)graph->outputs.count - graph->derivatives;
         e.code = (pg_vector){NULL, 0, 0};
     }
     else {

@@ -266,7 +266,7 @@ def layout(template: Any, count: int) -> tuple[Any, list[int | None]]:
     the result that is there, or None."""
     first, second = (template.filled([float(start + i) for i in range(count)]) for start in (1, count + 1))
     pairs = zip(leaves_of(first), leaves_of(second))
-    return first, [int(a) - 1 if a != b else None for a, b in pairs]
+    return first, [int(a) - 1 if a != b and a == a else None for a, b in pairs]
 
 
 def _hides_results(x: Any) -> bool:

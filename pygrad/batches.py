@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pygrad import _structure
@@ -14,13 +14,15 @@ from pygrad._backends.rows import MOST_THREADS, Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
 from pygrad.compiled import Compiled, Record
-from pygrad.derivatives import record
+from pygrad.derivatives import Recording, record
 from pygrad.recorded import Recorded
 from pygrad.tracing import is_tracing, refuse
 from pygrad.transform import Transform, compiled_in
 from pygrad.value import Value, functions
 
 _NUMBERS = {float, int}
+#: What operations raise that have no value.
+_ERRORS = {IndexError, OverflowError, ValueError, ZeroDivisionError}
 
 
 class Batched:
@@ -50,29 +52,40 @@ class Batched:
         if is_tracing():
             return self._traced(args)
         axes = self._axes(len(args))
-        if (None not in axes and not args) or all(axis is None for axis in axes):
-            raise TypeError("no argument has rows: in_axes is 0 for those that have")
         count = _count([x for x, axis in zip(args, axes) if axis == 0])
-        example = tuple([x[0] if axis == 0 else x for x, axis in zip(args, axes)])
-        recorded, leaves, spans = record(self._f, example, {}, ())
+        recorded, leaves, spans = self._recorded(args, axes, count)
         by_row = bytearray(recorded.graph.inputs)
         rows = Blocks()
         for place, axis in enumerate(axes):
             span = spans[place]
             if axis == 0 and span is not None:
                 by_row[span[0] : span[1]] = b"\1" * (span[1] - span[0])
-                rows.add(_numbers(args[place], example[place], place), span[1] - span[0])
+                rows.add(_numbers(args[place], place), span[1] - span[0])
             elif axis == 0:
                 raise TypeError(f"argument {place} is static: it can't differ from row to row")
         plan = self._plan(recorded, bytes(by_row))
         return plan(recorded, leaves, count, rows, self)
 
+    def _recorded(self, args: tuple[Any, ...], axes: tuple[int | None, ...], count: int) -> Recording:
+        """The function as recorded for a row: the first, or, where errors pass, one that raises none then."""
+        row = 0
+        while True:
+            try:
+                return record(self._f, tuple([x[row] if axis == 0 else x for x, axis in zip(args, axes)]), {}, ())
+            except Exception as error:
+                if type(error) not in _ERRORS:
+                    raise
+                if self.errors == "raise" or row == count - 1:
+                    raise type(error)(f"{error}, in row {row}") from error
+            row += 1
+
     def _axes(self, count: int) -> tuple[int | None, ...]:
-        if not isinstance(self.in_axes, (tuple, list)):
-            return (self.in_axes,) * count
-        if len(self.in_axes) != count:
-            raise TypeError(f"in_axes is for {len(self.in_axes)} arguments, and {count} were given")
-        return tuple(self.in_axes)
+        axes = tuple(self.in_axes) if isinstance(self.in_axes, (tuple, list)) else (self.in_axes,) * count
+        if len(axes) != count:
+            raise TypeError(f"in_axes is for {len(axes)} arguments, and {count} were given")
+        if 0 not in axes:
+            raise TypeError("no argument has rows: in_axes is 0 for those that have")
+        return axes
 
     def _plan(self, recorded: Recorded, by_row: bytes) -> Any:
         """What runs the recorded function, made once."""
@@ -126,16 +139,16 @@ def _count(rows: Iterable[Any]) -> int:
     return counts[0]
 
 
-def _numbers(x: Any, example: Any, place: int) -> Any:
+def _numbers(x: Any, place: int) -> Any:
     """An array of the numbers in all rows of argument ``place``, row after row."""
-    if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiub":
+    if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiu":
         return numpy().ascontiguousarray(x, dtype=float)
     try:
         if {*map(type, x)} <= _NUMBERS:
             return array("d", x)
-        if _structure.is_flat(example) and _are_like(x, example):
+        if _structure.is_flat(x[0]) and _are_like(x, x[0]):
             return array("d", chain.from_iterable(x))
-        return array("d", _leaves_of_rows(x, example, place))
+        return array("d", _leaves_of_rows(x, place))
     except OverflowError:
         raise OverflowError(f"a number in the rows of argument {place} is too large for a float") from None
 
@@ -148,18 +161,19 @@ def _are_like(x: Any, example: Any) -> bool:
     return {*map(type, x)} == {kind} and {*map(len, x)} == {len(example)} and {*map(type, chain(*x))} <= _NUMBERS
 
 
-def _leaves_of_rows(x: Any, example: Any, place: int) -> Iterator[float]:
-    structure = _structure.key(example, [])
+def _leaves_of_rows(x: Any, place: int) -> Iterator[float]:
+    structure = _structure.key(x[0], [])
     for i, row in enumerate(x):
         found: list[Any] = []
-        if _structure.key(row, found) != structure:
-            raise ValueError(f"row {i} of argument {place} is not nested as row 0 is, or has other strings in it")
+        key = _structure.key(row, found)
         for leaf in found:
             if isinstance(leaf, Value):
                 raise TypeError(
                     f"row {i} of argument {place} has a Value in it: rows are numbers. Values that all rows share are "
                     "found in the function, or are an argument with None in in_axes"
                 )
+        if key != structure:
+            raise ValueError(f"row {i} of argument {place} is not nested as row 0 is, or differs in what is no number")
         yield from found
 
 
@@ -172,6 +186,9 @@ class _Sums:
     def __init__(self, recorded: Recorded, by_row: bytes) -> None:
         self._wanted = recorded.wanted if isinstance(recorded, Record) else ()
         self._program = RowProgram(recorded.graph, by_row, self._wanted, reduced=True)
+        places = recorded.template.places()
+        #: Where there are numbers that the function returned as they are: in each row.
+        self._places = places if None in places else None
 
     def __call__(self, recorded: Recorded, leaves: Sequence[Any], count: int, rows: Blocks, of: Batched) -> Any:
         sums, outputs = programs.doubles(self._program.outputs), Blocks()
@@ -186,8 +203,23 @@ class _Sums:
             of.errors == "nan",
         )
         if isinstance(recorded, Record):
-            return recorded.template.filled(recorded.values_of(leaves, sums))
-        return recorded.template.filled(programs.floats(sums, self._program.outputs))
+            results = recorded.template.filled(recorded.values_of(leaves, sums))
+        else:
+            results = recorded.template.filled(programs.floats(sums, self._program.outputs))
+        return _times(results, count, self._places) if self._places and of.reduce == "sum" else results
+
+
+def _times(x: Any, count: int, places: Sequence[int | None]) -> Any:
+    """The same nesting with its numbers so many times, but for those that are outputs: which each leaf is, or None."""
+    given = iter(places)
+
+    def change(leaf: Any) -> Any:
+        is_array = hasattr(type(leaf), "__array_interface__")  # of outputs, or of numbers, and then of these alone
+        outputs = {*islice(given, int(leaf.size) if is_array else 1)}
+        is_number = leaf.dtype.kind in "fiu" if is_array else type(leaf) in _NUMBERS
+        return leaf * count if is_number and outputs == {None} else leaf
+
+    return map_leaves(change, x, whole=True)
 
 
 class _Outputs:
@@ -231,9 +263,12 @@ class _Arrays:
             items = [self.like(item) for item in x]
             return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
         shape = _shape(x)
-        if shape is None:
+        if shape is not None:
+            return self._array(leaves_of(x), shape)
+        if isinstance(x, list) or getattr(x, "shape", ()) != ():
             return [self.like(item) for item in x]
-        return self._array(leaves_of(x), shape)
+        next(self._places)
+        return x  # a string, or what else the function returned
 
     def _array(self, numbers: list[Any], shape: tuple[int, ...]) -> Any:
         made = numpy().empty((self._count, len(numbers)))
@@ -241,8 +276,6 @@ class _Arrays:
         for i, number in enumerate(numbers):
             place = next(self._places)
             if place is None:
-                if not isinstance(number, (int, float)):
-                    return number  # a string, or what else the function returned
                 made[:, i] = number
             elif place in self._first:
                 self._repeated.append((made[:, i], self._first[place]))
@@ -270,10 +303,11 @@ class _Arrays:
 def _shape(x: Any) -> tuple[int, ...] | None:
     """That of an array, a list of lists, or a number; None where lists are not even, or have something else in them."""
     if hasattr(type(x), "__array_interface__"):
-        return tuple(x.shape)
+        is_number = x.dtype.kind in "fiub" or all(isinstance(item, (int, float)) for item in leaves_of(x))
+        return tuple(x.shape) if is_number else None
     if not isinstance(x, list):
-        return ()
-    shapes = {_shape(item) if not isinstance(item, (tuple, dict)) else None for item in x}
+        return () if isinstance(x, (int, float)) else None
+    shapes = {_shape(item) for item in x}
     inner = shapes.pop() if len(shapes) == 1 else None
     return None if inner is None else (len(x), *inner)
 
@@ -297,7 +331,8 @@ def vmap(
     returns for one example, without an array of all rows' gradients.
 
     threads: how many at most; None for as many as pay. Results do not depend on it.
-    errors: ``"raise"`` what the first row that fails raises, with its number, or ``"nan"`` for that row's results.
+    errors: ``"raise"`` what the first row that fails raises, with its number, or ``"nan"`` for that row's results. (What
+    is not recorded yet needs one row that does not fail.)
 
     >>> w = Value(2.0)
     >>> total = vmap(lambda x, y: (w * x - y) ** 2, reduce="mean")([1.0, 2.0], [2.0, 6.0])

@@ -90,6 +90,7 @@ def record_derivatives(
         likes = [refilled(args[place], [0.0] * (end - start)) for place, (start, end) in zip(mine, wanted)]
         graph = recorded.graph.derived(indices(wanted), values=transform.has_values)
         template = Derivatives(transform, recorded, likes, wanted, transform.has_values)
+        template.filled([0.0] * graph.outputs)  # raises where the function returned what the transform does not take
         recorded.made[key] = recorded.derived(graph, template)
     return recorded.made[key], leaves, spans
 

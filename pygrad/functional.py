@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Callable
 
 from pygrad._backends import core
@@ -178,24 +178,34 @@ class _Product(_Transform):
         ((start, end),) = derivatives.spans_of(spans, (0,))
         n = end - start
         components = numbers_in(v, "a component of v")
-        if size(v) == n:
-            return self._nested(v, tangents, [tangents.numbers(leaves, (), components)])
-        if len(components) != n * (len(v) if hasattr(v, "__len__") else 1):
-            raise ValueError(
-                f"v has {len(components)} numbers and x {n}: v is one direction, or a row for each of several"
-            )
-        m = tangents.outputs
-        results = array("d", bytes(8 * len(v) * m))
+        has_rows = _depth(v) > _depth(x)
+        for row in v if has_rows else [v]:
+            if size(row) != n:
+                raise ValueError(
+                    f"v has {len(components)} numbers and x {n}: v is one direction, or a row for each of several"
+                )
+            if not _has_keys_of(row, x):
+                raise ValueError("v has other keys than x, or has them in another order")
+        if not has_rows:
+            return self._nested(v, tangents, tangents.numbers(leaves, (), components))
+        results = array("d", bytes(8 * len(v) * tangents.outputs))
         derivatives.along_rows(tangents, leaves, array("d", components), n, len(v), results)
-        return self._nested(v, tangents, [results[i * m : (i + 1) * m].tolist() for i in range(len(v))])
+        return self._nested_rows(v, tangents, results.tolist())
 
     def _differentiated(self) -> Any:
         """The function whose tangents are taken."""
         raise NotImplementedError
 
-    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
-        """What is returned, from the tangents along each direction."""
+    def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
+        """What is returned, from the tangents along v."""
         raise NotImplementedError
+
+    def _nested_rows(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
+        """The same from those along each row of v, one after the other."""
+        raise NotImplementedError
+
+    def of(self, f: Callable[..., Any]) -> Transform:
+        return type(self)(f)
 
     def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
         raise TypeError(
@@ -210,19 +220,42 @@ class _HessianProduct(_Product):
     def _differentiated(self) -> Any:
         return _Grad(self.f)
 
-    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
-        return refilled(v, [number for row in rows for number in row])
+    def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
+        return refilled(v, results)
+
+    _nested_rows = _nested
 
 
 class _JacobianProduct(_Product):
     def _differentiated(self) -> Any:
         return self.f
 
-    def _nested(self, v: Any, tangents: Recorded, rows: list[list[float]]) -> Any:
-        results = [_tangent(tangents.template, row) for row in rows]
-        if len(rows) == 1 and not (hasattr(v, "shape") and len(v) == 1 and v.ndim > 1):
-            return results[0]
-        return numpy().array(results) if hasattr(v, "shape") else results
+    def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
+        return _tangent(tangents.template, results)
+
+    def _nested_rows(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
+        m = tangents.outputs
+        rows = [_tangent(tangents.template, results[i * m : (i + 1) * m]) for i in range(len(v))]
+        return numpy().array(rows) if hasattr(v, "shape") else rows
+
+
+def _depth(x: Any) -> int:
+    """How deep the first number in a nesting stands."""
+    if hasattr(x, "shape"):
+        return len(x.shape)
+    if isinstance(x, (list, tuple, dict)):
+        return 1 + max(map(_depth, islice(x.values() if isinstance(x, dict) else x, 1)), default=0)
+    return 0
+
+
+def _has_keys_of(v: Any, x: Any) -> bool:
+    """Whether dicts in two nestings have the same keys, in the same order."""
+    if is_flat(x):
+        return True
+    if isinstance(x, dict) or isinstance(v, dict):
+        are_dicts = isinstance(x, dict) and isinstance(v, dict)
+        return are_dicts and [*v] == [*x] and all(map(_has_keys_of, v.values(), x.values()))
+    return not isinstance(x, (list, tuple)) or not isinstance(v, (list, tuple)) or all(map(_has_keys_of, v, x))
 
 
 def _tangent(template: Any, row: list[float]) -> Any:

@@ -11,7 +11,7 @@ import warnings
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -31,6 +31,9 @@ _NOTE = (
     "A compiled function is recorded with Values as its arguments. What has to be a plain number in it, as a length or "
     'an index, is named: pygrad.compile(static=("n",))'
 )
+
+
+_OF_TWIN = "._twin"
 
 
 class CacheInfo(NamedTuple):
@@ -143,6 +146,13 @@ def _freeze(outputs: list[Value], arguments: list[Value], era: int) -> tuple[pro
     return graph, captured, programs.hold_nodes(captured)
 
 
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some of C's have none
+        return None
+
+
 class Compiled:
     """What `compile` returns: called as the function is, it runs programs. See there."""
 
@@ -152,11 +162,8 @@ class Compiled:
         update_wrapper(self, function, updated=())
         self.function = function
         self.static = frozenset([static] if isinstance(static, str) else static)
-        try:
-            self._signature: inspect.Signature | None = inspect.signature(function)
-        except (TypeError, ValueError):  # some of C's have none
-            self._signature = None
-        parameters = list(self._signature.parameters.values()) if self._signature else []
+        signature = _signature(function)
+        parameters = list(signature.parameters.values()) if signature else []
         self._others = {p.kind: p.name for p in parameters}  # of *args and **kwargs, where it has them
         takes_any = self._others.get(inspect.Parameter.VAR_KEYWORD)
         unknown = self.static.difference([p.name for p in parameters if p.name != takes_any])
@@ -172,6 +179,11 @@ class Compiled:
         self._hits = self._misses = 0
         self._last: Any = ()  # the key of the last record made
         self._lost = False  # whether a record went because a Value did
+
+    @cached_property
+    def _signature(self) -> inspect.Signature | None:
+        """As it is at the first call: what calls itself comes out of a pickle before its defaults do."""
+        return _signature(self.function)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if tracing.traces and is_tracing():
@@ -317,15 +329,50 @@ class Compiled:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def __reduce__(self) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         """By name where its module has it under its function's, as functions are; else with its function."""
-        found: Any = sys.modules.get(str(getattr(self, "__module__", None)))
-        for part in str(getattr(self, "__qualname__", "")).split("."):
-            found = getattr(found, part, None)
-        return self.__qualname__ if found is self else (Compiled, (self.function, tuple(sorted(self.static))))
+        static = tuple(sorted(self.static))
+        name = getattr(self, "__qualname__", "")
+        if _named(self, name) is not self:
+            return Compiled, (self.function, static)
+        if protocol < 4 or not isinstance(self.function, types.FunctionType):
+            return name
+        return _restored, (self._twin, static)
+
+    @property
+    def _twin(self) -> Any:
+        """Its function once more, named as the attribute that it is: so pickle finds it, and cloudpickle takes it along
+        where it takes functions along, as from `__main__`."""
+        kept = vars(self).get("_twin")
+        if kept is not None:
+            return kept
+        f = self.function
+        twin: Any = types.FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+        twin.__kwdefaults__, twin.__module__, twin.__doc__ = f.__kwdefaults__, f.__module__, f.__doc__
+        twin.__qualname__ = f"{f.__qualname__}{_OF_TWIN}"
+        vars(twin).update(vars(f))
+        return vars(self).setdefault("_twin", twin)  # of two threads one comes first
 
     def __repr__(self) -> str:
         return f"<compiled {self.function!r}>"
+
+
+def _named(thing: Any, name: str) -> Any:
+    """What the module of a function has under a name."""
+    found: Any = sys.modules.get(str(getattr(thing, "__module__", None)))
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _restored(twin: Any, static: tuple[str, ...]) -> Compiled:
+    """Out of a pickle: the compiled function that has this twin, or a new one."""
+    name = twin.__qualname__.removesuffix(_OF_TWIN)
+    found = _named(twin, name)
+    if isinstance(found, Compiled) and found._twin is twin:
+        return found
+    twin.__qualname__ = name
+    return Compiled(twin, static)
 
 
 def compile(function: Callable[..., Any] | None = None, *, static: Iterable[str] = ()) -> Any:

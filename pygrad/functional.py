@@ -38,8 +38,10 @@ class _Transform(Transform):
     compiled one runs as a program: no Value is made. So does f's derivative, for derivatives of a higher order."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if is_tracing():
+            refuse(_IN_TRACE, name="a derivative")
         places = self.places_in(args)
-        if not is_tracing() and (isinstance(self.f, Transform) or compiled_in(self.f) is not None):
+        if isinstance(self.f, Transform) or compiled_in(self.f) is not None:
             return self._of_program(args, kwargs, places)
         given, xs = lifted(args, places)
         return self._of_values(xs, self.f(*given, **kwargs))
@@ -165,6 +167,9 @@ class _Product(_Transform):
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f)
+
+    def of(self, f: Callable[..., Any]) -> Transform:
+        return type(self)(f)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if is_tracing():

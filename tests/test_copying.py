@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
+from conftest import NEEDS_PROCESSES
 from helpers import arguments_of
 
 import pygrad
@@ -277,3 +280,128 @@ def test_closures_are_refused(duplicate):
         duplicate(out)
     with pytest.raises(TypeError, match="local gradients"):
         copy.deepcopy(out + 1)
+
+
+def test_public_functions_are_pickled_by_name():
+    for name in pygrad.__all__:
+        thing = getattr(pygrad, name)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1) if callable(thing) else ():
+            assert pickle.loads(pickle.dumps(thing, protocol)) is thing, name
+
+
+# -- compiled functions, with the models that are in them --
+
+
+@pygrad.compile(static="n")
+def power(x, n=3):
+    return x if n == 1 else x * power(x, n - 1)
+
+
+class Loss:
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, x, y):
+        return (self.model(x) - y) ** 2
+
+    @pygrad.compile
+    def of(self, x, y):
+        return self(x, y)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_compiled_function_is_pickled_by_its_name(protocol):
+    for dumps in (pickle.dumps, pickle._dumps):
+        for function in (power, Loss.of):
+            assert pickle.loads(dumps(function, protocol)) is function
+            assert copy.copy(function) is copy.deepcopy(function) is function
+        assert pickle.loads(dumps(pygrad.grad(power), protocol))(2.0) == 12.0
+
+
+@BOTH
+def test_a_model_in_a_compiled_function_is_copied(duplicate):
+    model = MLP(2, [3, 1])
+    loss = Loss(model)
+    x, y = [0.5, -1.0], 2.0
+    expected = pygrad.compile(loss)(x, y).data
+    model_of = {
+        pygrad.compile(loss): lambda f: f.function.model,
+        loss.of: lambda f: f.__self__.model,
+        pygrad.vmap(loss, reduce="sum"): lambda f: f.f.model,
+        pygrad.vmap(loss.of, reduce="sum"): lambda f: f.f.__self__.model,
+    }
+    for f, its_model in model_of.items():
+        example = (x, y) if f is loss.of or hasattr(f, "cache_info") else ([x], [y])
+        twin, again = duplicate((f, its_model(f)))
+        assert twin(*example).data == f(*example).data == expected
+        assert its_model(twin) is again is not model  # what is shared stays shared
+        again.parameters()[-1].data += 1.0
+        assert twin(*example).data != expected and f(*example).data == expected
+
+
+WRITER = """
+import cloudpickle, pygrad, sys
+from pygrad import Value, exp, grad, hessian, jvp, nn, vmap, where
+
+model = nn.MLP(2, [1])
+model.load_state_dict({"layers.0.neurons.0.w.0": 1.0, "layers.0.neurons.0.w.1": 2.0, "layers.0.neurons.0.b": 3.0})
+
+@pygrad.compile
+def loss(x, y):
+    "A docstring."
+    return model(x) * y
+
+@pygrad.compile(static="n")
+def power(x, n=3, *, by=1.0):
+    return x * by if n == 1 else x * power(x, n - 1)
+
+class Scaled:
+    @pygrad.compile
+    def of(self, x, y):
+        return loss(x, y) * 10.0
+
+def closure(model):
+    return pygrad.compile(lambda x, y: model(x) * y)
+
+def plain(x):
+    return x * exp(where(x, x, 1.0))
+
+rows = [[1.0, 1.0], [0.0, 1.0]], [1.0, 2.0]
+checks = [
+    (loss, ([1.0, 1.0], 2.0)),
+    (closure(model), ([1.0, 1.0], 2.0)),
+    (Scaled().of, ([1.0, 1.0], 2.0)),
+    (power, (2.0,)),
+    (power, (2.0, 4)),
+    (vmap(loss, reduce="sum"), rows),
+    (vmap(closure(model), reduce="mean"), rows),
+    (grad(loss), ([1.0, 1.0], 2.0)),
+    (grad(grad(plain)), (2.0,)),
+    (hessian(power), (2.0,)),
+    (jvp(plain), (2.0, 1.0)),
+]
+again = [(cloudpickle.loads(cloudpickle.dumps(f)), args) for f, args in checks]  # and what came out of a pickle
+plainly = [(f, args, repr(f(*args))) for f, args in [*checks, *again]]
+sys.stdout.buffer.write(cloudpickle.dumps((plainly, cloudpickle.dumps(loss))))
+"""
+
+READER = """
+import pickle, sys
+checks, loss = pickle.load(sys.stdin.buffer)
+for f, args, expected in checks:
+    assert repr(f(*args)) == expected, (f, args, expected)
+    assert repr(f(*args)) == expected
+f = pickle.loads(loss)
+assert (f.__name__, f.__qualname__, f.__doc__, f.function.__qualname__) == ("loss", "loss", "A docstring.", "loss")
+print(len(checks))
+"""
+
+
+@NEEDS_PROCESSES
+def test_cloudpickle_takes_the_functions_of_main_to_another_process():
+    pytest.importorskip("cloudpickle")
+    written = subprocess.run([sys.executable, "-c", WRITER], capture_output=True, timeout=120)
+    assert written.returncode == 0, written.stderr.decode()
+    read = subprocess.run([sys.executable, "-c", READER], input=written.stdout, capture_output=True, timeout=120)
+    assert read.returncode == 0, read.stderr.decode()
+    assert int(read.stdout) == 22

@@ -66,6 +66,31 @@ def test_character_gpt(run_example):
     assert len(printed.split("in the end\n")[1].splitlines()) == 5
 
 
+def test_greeks_on_dask(run_example):
+    pytest.importorskip("distributed")
+    pytest.importorskip("numpy")
+    printed = run_example("greeks_on_dask.py", "--options", "5000", "--chunk", "1000", "--workers", "2")
+    assert "5000 options in 5 chunks on 2 workers" in printed
+    assert float(printed.split()[-1]) < 1e-12
+
+
+def test_training_on_dask(run_example):
+    pytest.importorskip("distributed")
+    pytest.importorskip("numpy")
+    printed = run_example("training_on_dask.py", "--points", "200", "--steps", "41", "--workers", "2")
+    assert "200 points on 2 workers" in printed
+    losses = [float(number) for number in re.findall(r"loss (\S+)", printed)]
+    assert losses[-1] < losses[0] / 4 and int(re.search(r"(\d+) of 200 right", printed).group(1)) > 180
+
+
+@pytest.mark.parametrize("name", ["greeks_on_dask.py", "training_on_dask.py"])
+def test_without_dask(name, tmp_path):
+    (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError(name='distributed')")
+    command = [sys.executable, "-c", f"import runpy; runpy.run_path({str(EXAMPLES / name)!r}, run_name='__main__')"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert result.returncode == 1 and re.fullmatch(r"\w+ is missing: pip install distributed numpy\n", result.stderr)
+
+
 def test_notebook(tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -375,6 +375,12 @@ def test_a_pool_maps_transforms():
             assert pool.map(grad(shared), numbers) == [[4.0 * i, float(i * i)] for i in range(20)]
 
 
+def test_products_are_not_run_over_rows():
+    for product in (pygrad.hvp, pygrad.jvp):
+        with pytest.raises(TypeError, match="is not differentiated further, nor run over rows"):
+            pygrad.vmap(product(rosenbrock))([[1.0, 1.0]], [[1.0, 0.0]])
+
+
 def test_of_a_compiled_method(no_leak):
     class Line:
         def __init__(self, a):

@@ -122,8 +122,11 @@ def test_a_gradient_within_is_refused_and_changes_no_grad(no_leak):
     w.grad = 7.0
     for transform in (pygrad.grad, pygrad.value_and_grad, pygrad.jacobian):
         for g in (lambda y: y * w, lambda y: y * y, pygrad.compile(lambda y: y * w)):
-            with pytest.raises(TraceError):
-                pygrad.compile(lambda x, g=g, transform=transform: x * transform(g)(2.0))(1.0)
+            for of in (lambda x: 2.0, lambda x: x):
+                with pytest.raises(TraceError, match=r"line \d+: a derivative is asked for in a compiled function: take"):
+                    pygrad.compile(lambda x, g=g, transform=transform, of=of: x * transform(g)(of(x)))(1.0)
+            with pytest.raises(TraceError, match=r"take it of the compiled function"):
+                pygrad.compile(transform(g))(2.0)
             assert w.grad == 7.0
 
 

@@ -301,6 +301,8 @@ def equip(backend: Any) -> None:
     for op in backend.OPS.values():
         if op.kind in ("ternary", "indexed"):
             backend.functions[op.name] = _choosing(op, backend.functions[op.name])
+    for function in backend.functions.values():
+        function.__module__ = "pygrad"  # where pickle finds it
     __init__.__qualname__ = "Value.__init__"  # which messages about arguments show
     Value.__doc__ = DOCS["Value"]
     Value.__repr__ = represent

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ON_ONE_BACKEND
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples/ is not beside the tests")
@@ -49,6 +50,7 @@ def test_pendulum(run_example):
     assert abs(float(fitted) - float(true)) < 0.01
 
 
+@ON_ONE_BACKEND  # a small network of the same kind: test_bench.py
 def test_two_moons(run_example, tmp_path):
     pytest.importorskip("matplotlib")
     printed = run_example("two_moons.py", "--steps", "41", "--output", "moons.png")
@@ -66,6 +68,7 @@ def test_character_gpt(run_example):
     assert len(printed.split("in the end\n")[1].splitlines()) == 5
 
 
+@ON_ONE_BACKEND
 def test_notebook(tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -12,6 +13,12 @@ import pygrad
 PYODIDE = sys.platform == "emscripten"
 NEEDS_PROCESSES = pytest.mark.skipif(PYODIDE, reason="Pyodide has no processes")
 NEEDS_THREADS = pytest.mark.skipif(PYODIDE, reason="Pyodide has no threads")
+
+#: Where an installation has both backends the native one's run tests what neither changes.
+ON_ONE_BACKEND = pytest.mark.skipif(
+    pygrad.backend == "cffi" and find_spec("pygrad._native") is not None,
+    reason="no backend changes it: tested beside the native one",
+)
 
 if PYODIDE:
     without = ("adding_an_operation", "bench", "c_library", "examples", "main", "threads", "types")
@@ -51,7 +58,7 @@ no_leak = pytest.fixture(scope=AROUND)(leaves_no_node)
 def examples(many):
     """How many examples hypothesis tries of what collects: fewer where that is slow, and on PyPy it takes a tenth of a
     second."""
-    return many // (1 if pygrad.backend == "native" else 3 if sys.implementation.name == "cpython" else 8)
+    return many // (1 if pygrad.backend == "native" else 3 if sys.implementation.name == "cpython" else 12)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -45,7 +45,8 @@ CFLAGS="${flags[*]} -DPG_CHECKED" LDFLAGS="-fsanitize=address,undefined" "$pytho
     { tail -n 20 build.log; exit 1; }
 # Python itself leaks by design, so leaks are looked for in the C tests only. What does not run under a preloaded
 # sanitizer is left out: programs that limit their memory, and those that start compilers or other tools. So are the
-# tests marked `once`, of Python code alone, and of formulas that the fuzzer runs too.
+# tests marked `once`, of Python code alone, and of formulas that the fuzzer runs too. On the cffi backend, where all
+# takes longest: graphs, which both backends reach in the same way, how much room there is, and mere length.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc PYTHONPATH="$work"
 suite() { # backend, pytest arguments
@@ -55,7 +56,9 @@ suite() { # backend, pytest arguments
 }
 suite native "$@" &
 status=0
-suite cffi "$@" || status=1
+suite cffi --ignore tests/test_graphs.py --ignore tests/test_graph_files.py --ignore tests/test_functional.py \
+    --ignore tests/test_growth.py --ignore tests/test_memory.py --deselect tests/test_trace.py::test_numbers_do_not_leave \
+    --deselect tests/test_semantics.py::test_a_chain_of_a_million "$@" || status=1
 wait $! || status=1
 for backend in native cffi; do
     echo "-- $backend"

@@ -1,4 +1,4 @@
-"""CONTRIBUTING's example of a new operation, in a copy: one line, a build, and the tests of the table."""
+"""CONTRIBUTING's example of a new operation, in a copy: one line, a build of both backends, and the table's tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ON_ONE_BACKEND
 
 import pygrad
 
@@ -33,6 +34,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@ON_ONE_BACKEND
 def test_the_one_line(copy):
     text = (copy / "CONTRIBUTING.md").read_text(encoding="utf-8")
     line, name = re.search(r"```c\n(PG_OP_\w+\((\w+).*\))\n```", text).groups()
@@ -42,17 +44,19 @@ def test_the_one_line(copy):
     table.write_text(text[:last] + line + "\n" + text[last:], encoding="utf-8")
     readme.write_text(readme.read_text(encoding="utf-8") + f"`{name}`\n", encoding="utf-8")
 
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYGRAD_BACKEND": pygrad.backend, "CFLAGS": "-O0"}
+    environment = {**os.environ, "PYTHONPATH": str(copy), "CFLAGS": "-O0"}
     if pygrad.backend == "cffi":
         environment["PYGRAD_NO_NATIVE"] = "1"
 
-    def python(*arguments):
+    def python(*arguments, backend=pygrad.backend):
+        environment["PYGRAD_BACKEND"] = backend
         done = subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     python("setup.py", "-q", "build_ext", "--inplace")
-    assert python("-c", USE) == "9.0 6.0\n"
+    for backend in {pygrad.backend, "cffi"}:
+        assert python("-c", USE, backend=backend) == "9.0 6.0\n"
     stub = (copy / "pygrad" / "_operations.pyi").read_text(encoding="utf-8")
     assert stub.count(f"def {name}(") == 2
     tests = [f"tests/test_{subject}.py" for subject in ("numerics", "docs", "types")]

@@ -10,6 +10,7 @@ import sys
 from itertools import count
 
 import pytest
+from conftest import ON_ONE_BACKEND
 
 pytest.importorskip("rich")
 
@@ -55,6 +56,7 @@ def test_a_wrong_result_does_not_count():
     assert good.trouble == "" and bad.trouble == "disagrees" and bad.median != bad.median
 
 
+@ON_ONE_BACKEND
 def test_too_deep_is_said():
     pure, lean = Contender(PURE, "", reference.Value), Contender(LEAN, "", reference.LeanValue)
     figures = figures_of(workloads.WORKLOADS["chain"], pure, lean)
@@ -172,6 +174,7 @@ def test_operations_are_counted():
     assert [programs.operations(program) for program in programs.PROGRAMS[:3]] == [6, 27, 2700]
 
 
+@ON_ONE_BACKEND
 def test_the_command(tmp_path):
     pytest.importorskip("matplotlib")
     figures, chart = tmp_path / "figures.json", tmp_path / "chart.svg"

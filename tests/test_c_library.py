@@ -4,27 +4,24 @@ import os
 import re
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-import pygrad
+from conftest import ON_ONE_BACKEND
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 # As the library is built, and with all warnings as errors.
 STRICT = ["-std=c11", "-fopenmp-simd", "-ffp-contract=off", "-pthread", "-O2", "-g", f"-I{ROOT / 'csrc'}"]
 STRICT += ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wno-pass-failed"]
-FLAGS = {"plain": [], "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DPG_CHECKED"]}
+#: Sanitizers see to what the source says: optimizing what they add takes longer than it saves.
+SANITIZED = ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DPG_CHECKED"]
+FLAGS = {"plain": [], "sanitized": SANITIZED}
 
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="no C compiler"),
     pytest.mark.skipif(not (ROOT / "csrc").is_dir(), reason="csrc/ is not beside the tests"),
-    pytest.mark.skipif(
-        pygrad.backend == "cffi" and find_spec("pygrad._native") is not None,
-        reason="C without Python, which no backend changes: tested beside the native one",
-    ),
+    ON_ONE_BACKEND,
 ]
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import ON_ONE_BACKEND
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="examples/ is not beside the tests")
@@ -49,6 +50,7 @@ def test_pendulum(run_example):
     assert abs(float(fitted) - float(true)) < 0.01
 
 
+@ON_ONE_BACKEND  # a small network of the same kind: test_bench.py
 def test_two_moons(run_example, tmp_path):
     pytest.importorskip("matplotlib")
     printed = run_example("two_moons.py", "--steps", "41", "--output", "moons.png")
@@ -66,6 +68,7 @@ def test_character_gpt(run_example):
     assert len(printed.split("in the end\n")[1].splitlines()) == 5
 
 
+@ON_ONE_BACKEND
 def test_greeks_on_dask(run_example):
     pytest.importorskip("distributed")
     pytest.importorskip("numpy")
@@ -74,6 +77,7 @@ def test_greeks_on_dask(run_example):
     assert float(printed.split()[-1]) < 1e-12
 
 
+@ON_ONE_BACKEND
 def test_training_on_dask(run_example):
     pytest.importorskip("distributed")
     pytest.importorskip("numpy")
@@ -91,6 +95,7 @@ def test_without_dask(name, tmp_path):
     assert result.returncode == 1 and re.fullmatch(r"\w+ is missing: pip install distributed numpy\n", result.stderr)
 
 
+@ON_ONE_BACKEND
 def test_notebook(tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -210,6 +210,10 @@ def same(a, b):
     return type(a) is type(b) and a == pytest.approx(b, rel=1e-14)
 
 
+#: Where nothing counts references nodes go at some collection: `no_leak` waits for it, once for the file.
+COUNTED = sys.implementation.name == "cpython"
+
+
 @pytest.mark.parametrize("case", range(len(CASES)))
 def test_of_a_compiled_function_they_are_the_same(case, no_leak):
     f, args, argnum = CASES[case]
@@ -217,10 +221,10 @@ def test_of_a_compiled_function_they_are_the_same(case, no_leak):
     for transform in (grad, value_and_grad, jacobian):
         expected = transform(f, argnum)(*args)
         assert same(transform(compiled, argnum)(*args), expected)
-        before = live_nodes()
+        before = pygrad.live_nodes()
         assert same(transform(compiled, argnum)(*args), expected)
-        assert live_nodes() == before
-    if sys.implementation.name == "cpython":  # elsewhere a Value that f made lives on for a while, as a parameter would
+        assert not COUNTED or pygrad.live_nodes() == before
+    if COUNTED:  # elsewhere a Value that f made lives on for a while, as a parameter would
         assert compiled.cache_info().misses == 1
 
 

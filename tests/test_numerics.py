@@ -27,10 +27,12 @@ MPMATH = {name: getattr(mpmath, name) for name in FUNCTIONS}
 POINTS = [0.0, 5e-324, 3e-317, 2.2e-308, 1e-200, 1e-20, 1e-8, 3e-3, 0.1, 0.5, 1.0, 1.5, 2.0, 3.7, 10.0]
 POINTS += [36.7, 100.0, 700.0, 745.0, 1e3, 1e8, 1e20, 1e200, 1.7e308]
 POINTS += [-x for x in POINTS]
-FEWER = [0.0, 5e-324, 3e-317, 1e-310, 1e-200, 1e-8, 3e-3, 0.1, 1.0, 3.7, 36.7, 700.0, 1e8, 1e200, 1.7e308]
+FEWER = [0.0, 5e-324, 1e-310, 1e-200, 1e-8, 0.1, 1.0, 3.7, 36.7, 700.0, 1e200, 1.7e308]
 FEWER += [-x for x in FEWER]
 EXPONENTS = [0, 1.0, 2, 3.0, 0.5, 1.5, 1.07, 0.99, 30.5, 1e-8, 100, 1e5]
 EXPONENTS += [-y for y in EXPONENTS[1:]]
+#: The formulas are the same C on each backend: the native one's run sees to all points, the cffi one's to a fifth.
+SHARE = 1 if pygrad.backend == "native" else 5
 INFINITE = [math.inf, -math.inf]
 #: Exponentials of a difference: the error with which that is rounded is a relative error of theirs.
 OF_DIFFERENCES = ("exp_minus", "logsumexp")
@@ -145,7 +147,7 @@ def test_values_and_partials(op):
     Where Python refuses an intermediate result only, as exp(1000) in sigmoid's, a value is finite and right.
     """
     values = 0
-    for at in points_of(op):
+    for at in points_of(op)[::SHARE]:
         python, got = outcome(by_python, op, *at), outcome(recorded, op, *at)
         with mpmath.workprec(DIGITS):
             numbers = [*map(mpmath.mpf, at)]
@@ -160,7 +162,7 @@ def test_values_and_partials(op):
             assert ulps(value, z) <= 2.0 + rounded, (at, value, float(z))
             check_partials(partials, lambda *x: exact(op, *x), numbers, z, 4.0 + rounded)
         values += 1
-    assert values > 20
+    assert values > 20 // SHARE
 
 
 @each("binary", "scalar")
@@ -232,7 +234,7 @@ LISTS += [[x for (x,) in some(f"list {n}", n)] for n in (3, 10)]
 @each("nary", "paired")
 def test_lists(op):
     """A value is within n rounding errors of the operands' contributions."""
-    for x in LISTS:
+    for x in LISTS[::SHARE]:
         at = [x] if op.kind == "nary" else [x, [3.0 * a - 1.0 for a in x[::-1]]]
         python, got = outcome(by_python, op, *at), outcome(recorded, op, *at)
         n, size = len(x), max(map(abs, x), default=0.0)

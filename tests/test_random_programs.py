@@ -2,6 +2,7 @@
 
 import gc
 import math
+import sys
 
 from conftest import examples, live_nodes
 from hypothesis import given, settings
@@ -74,7 +75,7 @@ def run(kind, leaves, steps):
     return values, refused
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if sys.implementation.name == "cpython" else 100, deadline=None)
 @given(programs)
 def test_a_random_program(program):
     for kind in (reference.Value, reference.LeanValue):

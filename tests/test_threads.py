@@ -54,7 +54,7 @@ def test_objects_that_go_in_one_thread_while_another_finds_them(no_leak):
     x = Value(2.0)
     box = [x * 1.0 + x]
     partners = [Value(1.0), Value(2.0)]
-    rounds = 1000 if sys.implementation.name == "cpython" else 200  # there threads take turns slowly
+    rounds = 1000 if sys.implementation.name == "cpython" else 100  # there threads take turns slowly
 
     def record(i):
         for k in range(rounds):

@@ -123,7 +123,9 @@ def test_a_gradient_within_is_refused_and_changes_no_grad(no_leak):
     for transform in (pygrad.grad, pygrad.value_and_grad, pygrad.jacobian):
         for g in (lambda y: y * w, lambda y: y * y, pygrad.compile(lambda y: y * w)):
             for of in (lambda x: 2.0, lambda x: x):
-                with pytest.raises(TraceError, match=r"line \d+: a derivative is asked for in a compiled function: take"):
+                with pytest.raises(
+                    TraceError, match=r"line \d+: a derivative is asked for in a compiled function: take"
+                ):
                     pygrad.compile(lambda x, g=g, transform=transform, of=of: x * transform(g)(of(x)))(1.0)
             with pytest.raises(TraceError, match=r"take it of the compiled function"):
                 pygrad.compile(transform(g))(2.0)

@@ -9,6 +9,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from conftest import ON_ONE_BACKEND
 from helpers import of_kind
 
 import pygrad
@@ -23,6 +24,7 @@ def test_a_program_runs():
     runpy.run_path(str(HERE / "typed_program.py"))
 
 
+@ON_ONE_BACKEND
 def test_a_program_passes_strict_mypy(tmp_path, monkeypatch):
     api = pytest.importorskip("mypy.api")
     if "site-packages" not in PACKAGE.parts:  # mypy does not find an editable installation by itself

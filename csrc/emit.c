@@ -98,7 +98,7 @@ static PG_NOINLINE pg_id simpler(pg_emitter *e, int op, pg_id x, pg_id y, pg_id 
     case PG_OP_pow:
     case PG_OP_pow_scalar:
         if (is(e, y, 1.0)) return x;
-        if (is(e, y, 2.0)) return pgi_emit(e, checked ? PG_OP_square : PG_OP_mul, x, x, 0, checked);
+        if (is(e, y, 2.0)) return pgi_emit(e, checked ? PG_OP_squared : PG_OP_mul, x, x, 0, checked);
         break;
     case PG_OP_pow_dx:
         if (is(e, y, 2.0)) return pgi_emit(e, PG_OP_mul, pgi_emit_number(e, 2.0), x, 0, 0);

@@ -50,6 +50,8 @@ def listing(program: Any, labels: Sequence[str]) -> str:
     lines = [f"x{i}  # {label}" if label else f"x{i}" for i, label in enumerate(labels)]
     for result, name, operands in program.instructions():
         shown = [names[operand] for operand in operands]
+        if name == "squared":  # a product that the graph has as a power
+            name, shown = "pow", [shown[0], "2.0"]
         text = f" {_INFIX[name]} ".join(shown) if name in _INFIX else f"{name}({', '.join(shown)})"
         lines.append(f"{names[result]} = {text}")
     return "\n".join([*lines, "return " + ", ".join(names[register] for register in program.output_registers())])

@@ -209,9 +209,6 @@ class _Product(_Transform):
         """The same from those along each row of v, one after the other."""
         raise NotImplementedError
 
-    def of(self, f: Callable[..., Any]) -> Transform:
-        return type(self)(f)
-
     def recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
         raise TypeError(
             f"{self!r} is not differentiated further, nor run over rows: differentiate f, or give it rows of v"

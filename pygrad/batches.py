@@ -332,7 +332,7 @@ def vmap(
 
     threads: how many at most; None for as many as pay. Results do not depend on it.
     errors: ``"raise"`` what the first row that fails raises, with its number, or ``"nan"`` for that row's results.
-    (What is not recorded yet needs one row that does not fail.)
+    (Recording needs one row that does not fail.)
 
     >>> w = Value(2.0)
     >>> total = vmap(lambda x, y: (w * x - y) ** 2, reduce="mean")([1.0, 2.0], [2.0, 6.0])

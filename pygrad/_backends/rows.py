@@ -78,14 +78,18 @@ class RowProgram:
         Raises what the eager run of the first row that fails raises, with its number; or ``pass_errors``."""
         if threads is None:
             threads = max(1, min(_processors(), count * self._length // WORTH_A_THREAD))
+        threads = min(threads, MOST_THREADS)
         rows = ffi.new("pg_rows *")
         rows.count, rows.once, rows.mean, rows.pass_errors = count, once, mean, pass_errors
         blocks = inputs.made(), outputs.made()
         rows.inputs, rows.outputs = blocks
         chunks = lib.pg_row_chunks(self.pointer, count)
-        for start in range(0, chunks or 1, lib.PG_MOST_CHUNKS):  # between these KeyboardInterrupt is raised
-            end = min(start + lib.PG_MOST_CHUNKS, chunks)
-            status = lib.pg_run_rows_aside(self.pointer, rows, start, end, min(threads, MOST_THREADS))
+        at_once = lib.PG_MOST_CHUNKS
+        if count * self._length > 10 * WORTH_A_THREAD * chunks:  # a chunk takes long beside beginning threads
+            at_once = min(at_once, 2 * threads)
+        for start in range(0, chunks or 1, at_once):  # between these KeyboardInterrupt is raised
+            end = min(start + at_once, chunks)
+            status = lib.pg_run_rows_aside(self.pointer, rows, start, end, threads)
             if status == lib.PG_FAILED:
                 raise self._error(rows.failed, once, inputs)
             if status:

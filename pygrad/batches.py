@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import update_wrapper
 from itertools import chain, islice
 from typing import Any
+from weakref import ref
 
 from pygrad import _structure
 from pygrad._backends import programs
@@ -47,24 +48,26 @@ class Batched:
         update_wrapper(self, f, updated=())
         self.f, self.in_axes, self.reduce, self.threads, self.errors = f, in_axes, reduce, threads, errors
         self._f = _with_program(f)
+        #: The last call: shapes of rows, the function as recorded, its leaves, and which of these differ by row.
+        self._last: tuple[Any, Any, Sequence[Any], bytes, list[tuple[int, int]]] = None, None, (), b"", []
 
     def __call__(self, /, *args: Any) -> Any:
         if is_tracing():
             return self._traced(args)
         axes = self._axes(len(args))
         count = _count([x for x, axis in zip(args, axes) if axis == 0])
-        recorded, leaves, spans = self._recorded(args, axes, count)
-        by_row = bytearray(recorded.graph.inputs)
+        shapes = [_shape_of_rows(x) if axis == 0 else None for x, axis in zip(args, axes)]
+        recorded = self._last[1]() if None not in shapes and shapes == self._last[0] else None
+        if isinstance(recorded, Record) and recorded.is_current():
+            _, _, leaves, by_row, widths = self._last
+        else:
+            recorded, leaves, spans = self._recorded(args, axes, count)
+            by_row, widths = _columns(spans, axes, recorded.graph.inputs)
+            self._last = shapes, ref(recorded), leaves, by_row, widths
         rows = Blocks()
-        for place, axis in enumerate(axes):
-            span = spans[place]
-            if axis == 0 and span is not None:
-                by_row[span[0] : span[1]] = b"\1" * (span[1] - span[0])
-                rows.add(_numbers(args[place], place), span[1] - span[0])
-            elif axis == 0:
-                raise TypeError(f"argument {place} is static: it can't differ from row to row")
-        plan = self._plan(recorded, bytes(by_row))
-        return plan(recorded, leaves, count, rows, self)
+        for place, width in widths:
+            rows.add(_numbers(args[place], place, shapes[place]), width)
+        return self._plan(recorded, by_row)(recorded, leaves, count, rows, self)
 
     def _recorded(self, args: tuple[Any, ...], axes: tuple[int | None, ...], count: int) -> Recording:
         """The function as recorded for a row: the first, or, where errors pass, one that raises none then."""
@@ -125,6 +128,34 @@ def _with_program(f: Any) -> Any:
 # -- rows of arguments --
 
 
+def _shape_of_rows(x: Any) -> tuple[Any, ...] | None:
+    """What all rows of an argument have in common, if it is an array of floats, or rows are numbers or flat lists of
+    numbers: what one of them records is what others of this shape record."""
+    if hasattr(type(x), "__array_interface__"):
+        return (float, *x.shape[1:]) if x.dtype == float else None
+    if {*map(type, x)} <= _NUMBERS:
+        return (float,)
+    kind = type(x[0])
+    if (kind is list or kind is tuple) and {*map(type, x)} == {kind} and {*map(len, x)} == {len(x[0])}:
+        return (kind, len(x[0])) if {*map(type, chain.from_iterable(x))} <= _NUMBERS else None
+    return None
+
+
+def _columns(
+    spans: Sequence[tuple[int, int] | None], axes: Sequence[int | None], inputs: int
+) -> tuple[bytes, list[tuple[int, int]]]:
+    """For each input whether it differs from row to row; and the arguments that have rows, with the numbers in one."""
+    by_row, widths = bytearray(inputs), []
+    for place, (span, axis) in enumerate(zip(spans, axes)):
+        if axis is None:
+            continue
+        if span is None:
+            raise TypeError(f"argument {place} is static: it can't differ from row to row")
+        widths.append((place, span[1] - span[0]))
+        by_row[slice(*span)] = b"\1" * (span[1] - span[0])
+    return bytes(by_row), widths
+
+
 def _count(rows: Iterable[Any]) -> int:
     """How many rows there are: as many in each argument."""
     counts = []
@@ -139,26 +170,18 @@ def _count(rows: Iterable[Any]) -> int:
     return counts[0]
 
 
-def _numbers(x: Any, place: int) -> Any:
+def _numbers(x: Any, place: int, shape: Any) -> Any:
     """An array of the numbers in all rows of argument ``place``, row after row."""
     if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiu":
+        if x.dtype == float and x.flags.carray:
+            return x  # as C has them
         return numpy().ascontiguousarray(x, dtype=float)
     try:
-        if {*map(type, x)} <= _NUMBERS:
-            return array("d", x)
-        if _structure.is_flat(x[0]) and _are_like(x, x[0]):
-            return array("d", chain.from_iterable(x))
-        return array("d", _leaves_of_rows(x, place))
+        if shape is None:
+            return array("d", _leaves_of_rows(x, place))
+        return array("d", x if shape == (float,) else chain.from_iterable(x))
     except OverflowError:
         raise OverflowError(f"a number in the rows of argument {place} is too large for a float") from None
-
-
-def _are_like(x: Any, example: Any) -> bool:
-    """Whether all rows are lists, or tuples, of as many numbers."""
-    kind = type(example)
-    if kind is not list and kind is not tuple:
-        return False
-    return {*map(type, x)} == {kind} and {*map(len, x)} == {len(example)} and {*map(type, chain(*x))} <= _NUMBERS
 
 
 def _leaves_of_rows(x: Any, place: int) -> Iterator[float]:

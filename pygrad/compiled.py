@@ -97,6 +97,10 @@ class Record(Recorded):
         if template.is_single and self._rows == [None] and self._program.length <= programs.LONG:
             self.call = programs.caller(self._program, self.arguments, self.captured, self._nodes)
 
+    def is_current(self) -> bool:
+        """Whether a call would find it."""
+        return not self.is_stale and not self.is_moved()
+
     def is_moved(self) -> bool:
         """Whether another Value stands where the function found one."""
         for get, reference in self._found:
@@ -277,7 +281,7 @@ class Compiled:
             self._records[key] = record
             self._misses += 1
             while len(self._records) > MOST_PROGRAMS:
-                self._records.popitem(last=False)
+                self._records.popitem(last=False)[1].is_stale = True
                 self._by_types.clear()
             if self._misses == MANY_PROGRAMS + 1:
                 self._warn(key)
@@ -322,6 +326,8 @@ class Compiled:
     def cache_clear(self) -> None:
         """Drop all programs: the next call is recorded again."""
         with self._lock:
+            for record in self._records.values():
+                record.is_stale = True
             self._records.clear()
             self._by_types.clear()
             self._hits = self._misses = 0

@@ -77,7 +77,8 @@ class RowProgram:
 
         Raises what the eager run of the first row that fails raises, with its number; or ``pass_errors``."""
         if threads is None:
-            threads = max(1, min(_processors(), count * self._length // WORTH_A_THREAD))
+            worth = count * self._length // WORTH_A_THREAD
+            threads = min(_processors(), worth) if worth > 1 else 1
         threads = min(threads, MOST_THREADS)
         rows = ffi.new("pg_rows *")
         rows.count, rows.once, rows.mean, rows.pass_errors = count, once, mean, pass_errors

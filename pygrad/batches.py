@@ -161,7 +161,9 @@ def _count(rows: Iterable[Any]) -> int:
     counts = []
     for x in rows:
         if not (isinstance(x, (list, tuple)) or (hasattr(type(x), "__array_interface__") and x.shape != ())):
-            raise TypeError(f"rows are an array or a list, not {type(x).__name__}; what all share has None in in_axes")
+            raise TypeError(
+                f"rows are a numpy array or a list, not {type(x).__name__}; what all share has None in in_axes"
+            )
         counts.append(len(x))
     if len({*counts}) > 1:
         raise ValueError(f"the arguments have different numbers of rows: {', '.join(map(str, counts))}")

@@ -147,7 +147,7 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int pa
     e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
     if (!e->seen || !pgi_reserve(m, &e->code, 3 * graph->nodes.count, sizeof *code)) return 0;
     code = e->code.items;
-    code[0].op = PG_OP_leaf;            /* which none is equal to, where there are no inputs */
+    code[0] = (pg_instruction){.op = PG_OP_leaf};   /* where there are no inputs, and equal to none */
     if (!(code = pgi_extend(m, &e->code, inputs, sizeof *code))) return 0;
     memset(e->seen, 0, places * sizeof *e->seen);
     for (pg_id i = 0; i < inputs; i++) code[i] = (pg_instruction){.op = PG_OP_input, .x = i};

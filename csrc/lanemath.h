@@ -361,6 +361,46 @@ PGL_OVER_ORDINARY_LANES(cos, cos)
 PGL_OVER_LANES(erf)
 PGL_OVER_LANES(erf_dx)
 
+/* -- powers -------------------------------------------------------------------------------------------- */
+
+/* x ** y in few roundings, of which 2 ulp are not exceeded: three for the fourth power, else two; nan for another y. */
+static inline double pgl_short_pow(double x, double y)
+{
+    return y == 0.5    ? sqrt(x)
+           : y == -0.5 ? 1.0 / sqrt(x)
+           : y == 1.5  ? x * sqrt(x)
+           : y == -1.0 ? 1.0 / x
+           : y == -2.0 ? 1.0 / (x * x)
+           : y == 3.0  ? x * x * x
+           : y == 4.0  ? (x * x) * (x * x)
+                       : NAN;
+}
+
+/* Where steps of it, and so the result, may lose digits or are infinite, and for other exponents, it is libm's. */
+static inline void pgl_pow_lanes(const double *restrict x, double y, double *restrict z)
+{
+    int odd = 0;
+    if (y == 0.5)
+        for (int i = 0; i < PGL_LANES; i++) z[i] = sqrt(x[i]);
+    else
+        for (int i = 0; i < PGL_LANES; i++) z[i] = pgl_short_pow(x[i], y);
+    for (int i = 0; i < PGL_LANES; i++) odd |= !(fabs(z[i]) > 0x1p-1000 && fabs(z[i]) < 0x1p1000);
+    if (odd)
+        for (int i = 0; i < PGL_LANES; i++)
+            if (!(fabs(z[i]) > 0x1p-1000 && fabs(z[i]) < 0x1p1000)) z[i] = pgm_pow(x[i], y);
+}
+
+/* pgm_pow_dx for the z = x ** y of all lanes: y z / x, where that loses no digits. */
+static inline void pgl_pow_dx_lanes(const double *restrict x, double y, const double *restrict z, double *restrict dx)
+{
+    int odd = y == 2.0 || y == 0.0;
+    for (int i = 0; i < PGL_LANES; i++) dx[i] = y * (z[i] / x[i]);
+    for (int i = 0; i < PGL_LANES; i++)
+        odd |= !(fabs(z[i]) > 0x1p-500 && fabs(z[i]) < 0x1p500 && fabs(x[i]) > 0x1p-500 && fabs(x[i]) < 0x1p500);
+    if (odd)
+        for (int i = 0; i < PGL_LANES; i++) dx[i] = pgm_pow_dx(x[i], y, z[i]);
+}
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif

@@ -1,7 +1,5 @@
 /* Lanes for x86-64 processors with AVX2: four numbers an instruction instead of two, and the same bits. */
-#include "lanes.h"
-
-#ifdef PG_HAS_AVX2
+#if defined(__GNUC__) && defined(__x86_64__)    /* PG_HAS_AVX2, of lanes.h, which is to be compiled for AVX2 too */
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
 #else

@@ -2,12 +2,14 @@
  * switch. An operand that is the same in all rows is read from the registers of `once`.
  *
  * lanes.c and lanes_avx2.c include this, each for another set of instructions: PG_KERNEL is the function's name. */
+#if defined(__GNUC__) && !defined(__clang__)
+/* O3 vectorizes, as clang and MSVC do at -O2, where neither errno nor the flags of exceptions are to be set. What is
+ * included is compiled so too, or it could not stand in the loops. */
+#pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
+
 #include "lanemath.h"
 #include "lanes.h"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")              /* which vectorizes, as clang and MSVC do at -O2 */
-#endif
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define PG_SIMD
@@ -101,6 +103,19 @@ static const lane_function functions[PG_OP_ALL] = {
     PGL_FUNCTIONS(PG_FUNCTION)
 };
 
+/* Powers with one exponent for all lanes, and their slopes. Returns whether a run is one of these. */
+static inline int run_powers(const pg_run_of *run, const pg_id *a, const double *once, const double *lanes, double *out)
+{
+    const size_t n = run->count;
+    if (run->pattern != 2 || (run->op != PG_OP_pow && run->op != PG_OP_pow_scalar && run->op != PG_OP_pow_dx)) return 0;
+    for (size_t i = 0; i < n; i++) {
+        const double *x = lanes + PG_LANES * (size_t)a[i], y = once[a[n + i]];
+        if (run->op == PG_OP_pow_dx) pgl_pow_dx_lanes(x, y, lanes + PG_LANES * (size_t)a[2 * n + i], out + PG_LANES * i);
+        else pgl_pow_lanes(x, y, out + PG_LANES * i);
+    }
+    return 1;
+}
+
 unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
 {
     const pg_run_of *run = program->each.runs.items;
@@ -118,6 +133,7 @@ unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
                 function(lanes + PG_LANES * (size_t)a[i], out);
                 for (int l = 0; l < PG_LANES; l++) odd[l] += out[l] - out[l];
             }
+        else if (run_powers(run, a, once, lanes, first)) odd[0] = NAN;      /* whoever is checked is looked at */
         else switch (run->op) {
 #define PG_CHECKED_BODY(forward, failure) \
     const double z = forward; \

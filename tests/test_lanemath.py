@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import pygrad
+
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = ROOT / "csrc" / "lanemath.h"
 COMPILER = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
@@ -113,3 +115,29 @@ def test_the_tables_are_what_the_script_prints():
     assert set(tables) == set(made["TABLES"])
     for name in tables:
         assert " ".join(made["printed"](name).split()) in header
+
+
+POWERS = (0.5, -0.5, 1.5, -1.0, -2.0, 3.0, 4.0, 2.0, 1.0, 0.0, 0.3, -3.0, 5.0, 7.5)
+
+
+@pytest.mark.parametrize("y", POWERS)
+def test_powers_over_rows(y):
+    """The few that are short products, quotients and roots in lanes, and others; and what libm says of odd numbers."""
+    np = pytest.importorskip("numpy")
+    rng = random.Random(int(100 * y))
+    x = [rng.choice((0.0, 5.0)) and rng.uniform(1e-3, 1e3) or 10.0 ** rng.uniform(-70, 70) for _ in range(600)]
+    f = pygrad.compile(lambda x: x**y)
+    values, slopes = pygrad.vmap(pygrad.value_and_grad(f))(np.array(x))
+    with mpmath.workprec(200):
+        for number, value, slope in zip(x, values, slopes):
+            exact = mpmath.mpf(number) ** mpmath.mpf(y)
+            assert abs(value - exact) <= 2 * math.ulp(float(exact))
+            assert abs(slope - y * exact / number) <= 4 * math.ulp(float(y * exact / number))
+    odd = [0.0, -0.0, 1e-310, 1e-200, 1e200, 1e308, math.inf, -math.inf, math.nan, -1.0, -2.5, 1.0]
+    for number, value in zip(odd, pygrad.vmap(f, errors="nan")(np.array(odd))):
+        try:
+            expected = f(number).data
+        except (ArithmeticError, ValueError):
+            expected = math.nan
+        assert value == pytest.approx(expected, rel=1e-15, abs=0.0, nan_ok=True)
+        assert math.copysign(1.0, value) == math.copysign(1.0, expected) or math.isnan(value)

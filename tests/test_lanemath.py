@@ -125,7 +125,7 @@ def test_powers_over_rows(y):
     """The few that are short products, quotients and roots in lanes, and others; and what libm says of odd numbers."""
     np = pytest.importorskip("numpy")
     rng = random.Random(int(100 * y))
-    x = [rng.choice((0.0, 5.0)) and rng.uniform(1e-3, 1e3) or 10.0 ** rng.uniform(-70, 70) for _ in range(600)]
+    x = [rng.uniform(1e-3, 1e3) for _ in range(300)] + [10.0 ** rng.uniform(-38, 38) for _ in range(300)]
     f = pygrad.compile(lambda x: x**y)
     values, slopes = pygrad.vmap(pygrad.value_and_grad(f))(np.array(x))
     with mpmath.workprec(200):

@@ -139,9 +139,10 @@ class _Hessian(_Transform):
         wanted = derivatives.spans_of(spans, places)
         sizes = [end - start for start, end in wanted]
         n = sum(sizes)
-        directions = array("d", bytes(8 * n * n))
-        directions[:: n + 1] = array("d", [1.0]) * n
-        columns = derivatives.along_rows(tangents, leaves, directions, n, n)
+        columns = directions = array("d", bytes(8 * n * n))
+        if tangents.outputs:  # none, where the function returned a number
+            directions[:: n + 1] = array("d", [1.0]) * n
+            columns = derivatives.along_rows(tangents, leaves, directions, n, n)
         likes = [args[place] for place in places]
         if not self.is_many and is_flat(likes[0]) and hasattr(likes[0], "shape"):
             return numpy().frombuffer(columns).reshape(likes[0].shape * 2)
@@ -220,7 +221,7 @@ class _HessianProduct(_Product):
         return _Grad(self.f)
 
     def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
-        return refilled(v, results)
+        return refilled(v, results or [0.0] * size(v))  # none, where the function returned a number
 
     _nested_rows = _nested
 

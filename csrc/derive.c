@@ -148,9 +148,13 @@ static void go_forward(deriver *d, size_t count, const uint32_t *wanted)
 {
     const pg_id inputs = d->graph->inputs;
     for (pg_id i = 0; i < d->graph->nodes.count; i++) d->adjoint[i] = PG_NONE;
-    for (size_t i = 0; i < count; i++) d->adjoint[wanted[i]] = inputs + (pg_id)i;
+    for (size_t i = 0; i < count; i++) {
+        pg_id *tangent = &d->adjoint[wanted[i]];
+        const pg_id its = inputs + (pg_id)i;
+        *tangent = *tangent == PG_NONE ? its : ADD(*tangent, its); /* an input may be wanted twice */
+    }
     for (pg_id z = inputs; !d->e->failed && z < d->graph->nodes.count; z++)
-        if (d->active[z]) differentiate(d, z);
+        if (d->active[z] && d->at[z] != PG_NONE) differentiate(d, z); /* what no output needs has no instruction */
 }
 
 static int append_derivative(const deriver *d, pg_id node, pg_vector *outputs)

@@ -73,8 +73,8 @@ int pgi_emit_graph(pg_emitter *e, const pg_graph *graph, pg_id *at)
     for (pg_id i = graph->inputs; i < graph->nodes.count && !e->failed; i++) {
         const pg_instruction *r = &PG_NODES(graph)[i];
         const int arity = pgi_arity(r->op);
-        if (!needed[i]) continue;
-        if (r->op == PG_OP_number) at[i] = pgi_emit_number(e, r->number);
+        if (!needed[i]) at[i] = PG_NONE;
+        else if (r->op == PG_OP_number) at[i] = pgi_emit_number(e, r->number);
         else if (pgi_takes_list(r->op)) at[i] = emit_list(e, r->op, PG_IDS(graph->lists) + r->x, r->y, at);
         else at[i] = pgi_emit(e, r->op, at[r->x], arity > 1 ? at[r->y] : 0, arity > 2 ? at[r->w] : 0, r->checked);
     }

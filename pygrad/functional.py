@@ -143,8 +143,9 @@ class _Hessian(_Transform):
         n = sum(sizes)
         likes = [args[place] for place in places]
         is_array = not self.is_many and is_flat(likes[0]) and hasattr(likes[0], "shape")
-        columns: Any = numpy().empty(n * n) if is_array else array("d", bytes(8 * n * n))
-        derivatives.along_units(tangents, leaves, n, columns)
+        columns: Any = numpy().zeros(n * n) if is_array else array("d", bytes(8 * n * n))
+        if tangents.outputs:  # none, where the function returned a number
+            derivatives.along_units(tangents, leaves, n, columns)
         if is_array:
             return columns.reshape(likes[0].shape * 2)
         starts = [0, *accumulate(sizes)]
@@ -223,7 +224,7 @@ class _HessianProduct(_Product):
         return _Grad(self.f)
 
     def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
-        return refilled(v, results)
+        return refilled(v, results or [0.0] * size(v))  # none, where the function returned a number
 
     _nested_rows = _nested
 

@@ -96,12 +96,17 @@ static unsigned find_failed(const pg_run_of *run, const pg_id *a, const double *
     return failed;
 }
 
-/* What has no loop that vectorizes of itself, as it calls libm: by operation, on other arrays. */
+/* What has no loop that vectorizes of itself, as it would call libm: a function on other arrays; NULL for all else. */
 typedef void (*lane_function)(const double *restrict, double *restrict);
-static const lane_function functions[PG_OP_ALL] = {
-#define PG_FUNCTION(name) [PG_OP_##name] = pgl_##name##_lanes,
-    PGL_FUNCTIONS(PG_FUNCTION)
-};
+static inline lane_function function_of(int op)
+{
+    switch (op) {
+#define PG_FUNCTION(name) \
+    case PG_OP_##name: return pgl_##name##_lanes;
+        PGL_FUNCTIONS(PG_FUNCTION)
+    }
+    return NULL;
+}
 
 /* Powers with one exponent for all lanes, and their slopes. Returns whether a run is one of these. */
 static inline int run_powers(const pg_run_of *run, const pg_id *a, const double *once, const double *lanes, double *out)
@@ -110,7 +115,8 @@ static inline int run_powers(const pg_run_of *run, const pg_id *a, const double 
     if (run->pattern != 2 || (run->op != PG_OP_pow && run->op != PG_OP_pow_scalar && run->op != PG_OP_pow_dx)) return 0;
     for (size_t i = 0; i < n; i++) {
         const double *x = lanes + PG_LANES * (size_t)a[i], y = once[a[n + i]];
-        if (run->op == PG_OP_pow_dx) pgl_pow_dx_lanes(x, y, lanes + PG_LANES * (size_t)a[2 * n + i], out + PG_LANES * i);
+        if (run->op == PG_OP_pow_dx)
+            pgl_pow_dx_lanes(x, y, lanes + PG_LANES * (size_t)a[2 * n + i], out + PG_LANES * i);
         else pgl_pow_lanes(x, y, out + PG_LANES * i);
     }
     return 1;
@@ -126,7 +132,7 @@ unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
         double *first = lanes + PG_LANES * (size_t)run->first;
         double odd[PG_LANES] = {0.0}; /* nan where a result is not finite, as each is that an operation refuses */
         int is_odd = 0;
-        const lane_function function = functions[run->op];
+        const lane_function function = function_of(run->op);
         if (function)
             for (size_t i = 0; i < n; i++) {
                 double *out = first + PG_LANES * i;
@@ -152,7 +158,7 @@ unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
 #define PG_OP_HELPER3(name, forward, dx, dy, dw) \
     case PG_OP_##name: PG_LOOPS_3(out[l] = forward;) break;
 #include "ops.def"
-        }
+            }
         for (int l = 0; l < PG_LANES; l++) is_odd |= odd[l] != 0.0;
         if (is_odd && run->checked) failed |= find_failed(run, a, once, lanes);
         a += (size_t)pgi_arity(run->op) * n;

@@ -440,7 +440,7 @@ static int is_exact(const pg_program *p)
     if (!lines || pg_program_list(p, count, lines) != PG_OK) fail("no listing");
     for (uint32_t k = 0; k < count; k++) {
         snprintf(name, sizeof name, " %s ", pg_name(lines[k].op));
-        answer &= lines[k].arity > 1 || strstr(exact, name) != NULL;
+        answer &= lines[k].arity > 1 ? strncmp(name, " pow", 4) != 0 : strstr(exact, name) != NULL;
     }
     free(lines);
     return answer;
@@ -481,7 +481,8 @@ static void run_rows(life *l, int i)
             now = pg_run(single, numbers + r * inputs, out);
             if (now == PG_FAILED) failed = r;
             for (uint32_t k = 0; exact && k < values && !now && !status && !reduced; k++)
-                if (out[k] != results[r * outputs + k] && !(isnan(out[k]) && isnan(results[r * outputs + k])))
+                if (memcmp(&out[k], &results[r * outputs + k], sizeof *out) &&
+                    !(isnan(out[k]) && isnan(results[r * outputs + k])))
                     fail("a row has another value than by itself");
         }
         if (exact && status != PG_NO_MEMORY && now != PG_NO_MEMORY && rows.failed != failed)
@@ -506,6 +507,7 @@ static void derive(life *l, int i)
     if (pg_graph_inputs(derived) != pg_graph_inputs(l->graphs[i]) + (how & PG_TANGENTS ? 1 : 0))
         fail("or other inputs");
     pg_program_free(pg_compile(derived, 1, &wanted, PG_ALL_PASSES));
+    pg_graph_free(pg_derive(derived, 1, &wanted, byte(l) % 4));     /* of nodes of which some lead to no output */
     pg_graph_free(derived);
 }
 

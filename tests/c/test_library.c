@@ -954,15 +954,83 @@ static int compute(supply *s, long budget)
     return whole && again;
 }
 
+/* The same of rows: values and derivatives of a graph of derivatives, and their sums. */
+static int compute_rows(supply *s, long budget)
+{
+    enum { ROWS = 300, OUTPUTS = 12 };
+    pg_arena *a = pg_arena_new(0, supplied, s, 0);
+    const uint32_t wanted[2] = {0, 1};
+    static double numbers[ROWS][2], results[2][ROWS][OUTPUTS];
+    const double once[4] = {0.0, 0.0, 1.0, 0.5};
+    const pg_block given = {&numbers[0][0], 2, 2};
+    pg_node x[3], root;
+    pg_graph *graph, *derived;
+    int whole = 1;
+    CHECK(pg_grow(a, 1000) == PG_OK);
+    root = every_operation(a, x);
+    graph = frozen(a, root, 3, x);
+    for (int r = 0; r < ROWS; r++) numbers[r][0] = 0.25 + 0.001 * r, numbers[r][1] = 1.25 - 0.001 * r;
+    s->budget = budget;
+    for (int how = 0; how < 4; how++) {
+        const int reduced = how & 1, inputs = how & 2 ? 4 : 3;
+        derived = pg_derive(graph, how & 2 ? 1 : 2, wanted, PG_WITH_VALUES | (how & 2 ? PG_TANGENTS : 0));
+        for (int threads = 1; derived && threads < 4; threads += 2) {
+            pg_program *p = pg_compile_rows(derived, 2, wanted, (uint8_t[]){1, 1, 0, 0}, reduced, PG_ALL_PASSES);
+            const pg_block to = {&results[threads / 2][0][0], p ? pg_program_outputs(p) : 0, OUTPUTS};
+            pg_rows rows = {.count = ROWS, .once = once, .inputs = &given, .outputs = &to};
+            CHECK(pg_graph_inputs(derived) == (uint32_t)inputs && (!p || to.width <= OUTPUTS));
+            whole &= p && came_through(run_all_rows(p, &rows, threads));
+            if (p && whole) CHECK(run_all_rows(p, &rows, threads) == PG_OK || budget >= 0);
+            pg_program_free(p);
+        }
+        if (derived && whole) CHECK(!memcmp(results[0], results[1], sizeof results[0]));
+        whole &= derived != NULL;
+        pg_graph_free(derived);
+    }
+    s->budget = -1;
+    pg_graph_free(graph);
+    CHECK(sound(a) && run(a, root));
+    pg_arena_free(a);
+    return whole;
+}
+
 static void test_starving_graphs(void)
 {
-    int done = 0;
-    for (long budget = 0; !done; budget++) {
-        supply s = {0, -1};
-        done = compute(&s, budget);
-        CHECK(s.blocks == 0);
-        CHECK(budget < 1000);
+    int (*const stories[])(supply *, long) = {compute, compute_rows};
+    for (int i = 0; i < 2; i++) {
+        int done = 0;
+        for (long budget = 0; !done; budget++) {
+            supply s = {0, -1};
+            done = stories[i](&s, budget);
+            CHECK(s.blocks == 0);
+            CHECK(budget < 1000);
+        }
     }
+}
+
+/* Tangents of a graph with nodes that no output needs, as what is derived has them; and along an input that is wanted
+ * twice. */
+static void test_tangents_of_derivatives(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 3.0)), y = made(pg_leaf(a, 2.0)), input[2] = {x, y};
+    pg_node product = made(pg_binary(a, code("mul"), made(pg_unary(a, code("tanh"), x)), y));
+    pg_graph *graph = frozen(a, made(pg_binary(a, code("mul"), product, y)), 2, input);
+    const uint32_t wanted[3] = {1, 0, 1};
+    pg_graph *once = pg_derive(graph, 1, wanted, 0), *twice = pg_derive(once, 1, wanted, 0);
+    pg_graph *along = pg_derive(twice, 3, wanted, PG_TANGENTS);     /* of 2 tanh(x) */
+    pg_program *p = pg_compile(along, 0, NULL, PG_ALL_PASSES);
+    double out;
+    CHECK(p && pg_graph_inputs(along) == 5);
+    CHECK(pg_run(p, (double[]){0.0, 2.0, 1.0, 3.0, 1.0}, &out) == PG_OK && out == 6.0);
+    pg_program_free(p), pg_graph_free(along);
+    along = pg_derive(graph, 3, wanted, PG_TANGENTS);               /* of tanh(x) y^2 */
+    p = pg_compile(along, 0, NULL, PG_ALL_PASSES);
+    CHECK(pg_run(p, (double[]){0.0, 2.0, 1.0, 0.0, 1.0}, &out) == PG_OK && out == 0.0);
+    CHECK(pg_run(p, (double[]){0.5, 2.0, 1.0, 0.0, 2.0}, &out) == PG_OK);
+    CHECK(fabs(out - 3.0 * 4.0 * tanh(0.5)) < 1e-14);
+    pg_program_free(p), pg_graph_free(along), pg_graph_free(twice), pg_graph_free(once), pg_graph_free(graph);
+    pg_arena_free(a);
 }
 
 int main(void)
@@ -995,6 +1063,7 @@ int main(void)
     test_rows_that_fail();
     test_traces();
     test_second_derivatives();
+    test_tangents_of_derivatives();
     test_starving_graphs();
     puts("all passed");
     return 0;

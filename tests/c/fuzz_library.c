@@ -499,6 +499,7 @@ static void derive(life *l, int i)
 {
     const uint32_t wanted = (uint32_t)byte(l);
     const int how = byte(l) % 8;
+    uint32_t other;
     pg_graph *derived = l->graphs[i] ? pg_derive(l->graphs[i], 1, &wanted, how) : NULL;
     if (!derived) return;
     if (wanted >= pg_graph_inputs(l->graphs[i])) fail("a derivative in an input that there is not");
@@ -507,7 +508,8 @@ static void derive(life *l, int i)
     if (pg_graph_inputs(derived) != pg_graph_inputs(l->graphs[i]) + (how & PG_TANGENTS ? 1 : 0))
         fail("or other inputs");
     pg_program_free(pg_compile(derived, 1, &wanted, PG_ALL_PASSES));
-    pg_graph_free(pg_derive(derived, 1, &wanted, byte(l) % 4));     /* of nodes of which some lead to no output */
+    other = (uint32_t)byte(l) % pg_graph_inputs(derived);
+    pg_graph_free(pg_derive(derived, 1, &other, byte(l) % 4)); /* some nodes lead to no output */
     pg_graph_free(derived);
 }
 

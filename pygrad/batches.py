@@ -142,7 +142,8 @@ def _count(rows: Iterable[Any]) -> int:
 def _numbers(x: Any, place: int) -> Any:
     """An array of the numbers in all rows of argument ``place``, row after row."""
     if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiu":
-        return numpy().ascontiguousarray(x, dtype=float)
+        numbers = numpy().ascontiguousarray(x, dtype=float)
+        return numbers if numbers.flags.aligned else numbers.copy()
     try:
         if {*map(type, x)} <= _NUMBERS:
             return array("d", x)

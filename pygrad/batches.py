@@ -177,7 +177,8 @@ def _numbers(x: Any, place: int, shape: Any) -> Any:
     if hasattr(type(x), "__array_interface__") and x.dtype.kind in "fiu":
         if x.dtype == float and x.flags.carray:
             return x  # as C has them
-        return numpy().ascontiguousarray(x, dtype=float)
+        numbers = numpy().ascontiguousarray(x, dtype=float)
+        return numbers if numbers.flags.aligned else numbers.copy()
     try:
         if shape is None:
             return array("d", _leaves_of_rows(x, place))

@@ -223,7 +223,7 @@ def test_of_a_compiled_function_they_are_the_same(case, no_leak):
         assert same(transform(compiled, argnum)(*args), expected)
         before = pygrad.live_nodes()
         assert same(transform(compiled, argnum)(*args), expected)
-        assert not COUNTED or pygrad.live_nodes() == before
+        assert not COUNTED or pygrad.live_nodes() <= before  # a collection may come in between
     if COUNTED:  # elsewhere a Value that f made lives on for a while, as a parameter would
         assert compiled.cache_info().misses == 1
 

@@ -680,6 +680,22 @@ static void test_the_errors_of_a_run(void)
     pg_arena_free(a);
 }
 
+/* A derivative that has no number, as that of a root at 0, is no error of a run. */
+static void test_derivatives_raise_nothing(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0));
+    pg_graph *graph = frozen(a, made(pg_unary(a, code("sqrt"), x)), 1, &x);
+    pg_graph *slope = pg_derive(graph, 1, (uint32_t[]){0}, PG_WITH_VALUES);
+    pg_program *p = pg_compile(slope, 0, NULL, PG_ALL_PASSES);
+    double zero = 0.0, out[2];
+    uint32_t node;
+    CHECK(pg_run(p, &zero, out) == PG_OK && out[1] == INFINITY && pg_graph_error(slope, &zero, &node) == PG_OK);
+    pg_program_free(p);
+    pg_graph_free(slope), pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
 /* Depths about the sizes of tables: each place that a program has is its own. */
 static void test_programs_of_any_depth(void)
 {
@@ -1031,6 +1047,7 @@ int main(void)
     test_what_has_no_graph();
     test_numbers_are_no_inputs();
     test_the_errors_of_a_run();
+    test_derivatives_raise_nothing();
     test_programs_of_any_depth();
     test_rows();
     test_rows_that_fail();

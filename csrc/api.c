@@ -317,6 +317,7 @@ int pg_scatter(pg_arena *arena, size_t count, const pg_node *nodes, const double
 static int call_status(const pg_arena *arena, const pg_function *f, const pg_node *nodes)
 {
     if ((uint64_t)f->arguments + f->captured != f->program->inputs) return PG_BAD_COUNT;
+    if (f->program->each.registers) return PG_BAD_COUNT; /* it is one over rows */
     for (uint32_t i = 0; i < f->arguments; i++)
         if (nodes[i] && !pgi_in_use(arena, nodes[i])) return PG_BAD_NODE;
     return nodes_status(arena, f->captured, f->nodes);

@@ -116,32 +116,33 @@ static void run_chunk(const worker *w, uint64_t chunk)
 {
     crew *c = w->crew;
     const pg_program *program = c->program;
-    const uint64_t count = c->rows->count, full = count - count % PG_LANES;
-    const uint64_t size = PG_LANES * blocks_of_chunk(program, count);
-    const int is_tail = chunk * size >= full;
-    const uint64_t from = is_tail ? full : chunk * size, to = is_tail ? count : from + size < full ? from + size : full;
-    const int rows = is_tail ? (int)(count - full) : PG_LANES;
+    const uint64_t count = c->rows->count, blocks = count / PG_LANES, size = blocks_of_chunk(program, count);
+    const uint64_t first = chunk * size;
+    const int is_tail = first >= blocks;
+    const uint64_t from = is_tail ? blocks : first;
+    const uint64_t to = is_tail ? blocks + 1 : first + size < blocks ? first + size : blocks;
+    const int rows = is_tail ? (int)(count % PG_LANES) : PG_LANES; /* of a block */
     const size_t outputs = program->reduced ? program->outputs.count : 0;
     double *sums = c->sums + (chunk - c->first) * outputs;
     unsigned failed = 0;
     for (size_t k = 0; k < outputs; k++)
         if (is_each(program, k)) memset(lanes_of(program, w->lanes, k), 0, PG_LANES * sizeof(double));
-    for (uint64_t row = from; row < to; row += PG_LANES) {
-        const unsigned now = run_block(w, row, rows);
-        if (now) note_failure(c, row + pgi_lowest(now));
+    for (uint64_t block = from; block < to; block++) {
+        const unsigned now = run_block(w, PG_LANES * block, rows);
+        if (now) note_failure(c, PG_LANES * block + pgi_lowest(now));
         if (now && !c->rows->pass_errors) return;
         failed |= now;
     }
     for (size_t k = 0; k < outputs; k++) {
         const double *lanes = is_each(program, k) ? lanes_of(program, w->lanes, k) : NULL;
-        double sum = lanes ? 0.0 : c->once[PG_IDS(program->outputs)[k]] * (double)(to - from);
+        double sum = lanes ? 0.0 : c->once[PG_IDS(program->outputs)[k]] * (double)((to - from) * (uint64_t)rows);
         for (int l = 0; lanes && l < rows; l++) sum += lanes[l];
         sums[k] = failed ? NAN : sum;
     }
 }
 
 /* Takes chunks until there are none left, or the rest comes after a row that failed. */
-static void work(void *argument)
+static PG_TASK(work)
 {
     const worker *w = argument;
     crew *c = w->crew;
@@ -150,7 +151,7 @@ static void work(void *argument)
         pgi_acquire(&c->lock);
         chunk = c->failed == UINT64_MAX || c->rows->pass_errors ? c->next++ : c->end;
         pgi_give_back(&c->lock);
-        if (chunk >= c->end) return;
+        if (chunk >= c->end) return 0;
         run_chunk(w, chunk);
     }
 }
@@ -219,13 +220,9 @@ static void run_crew(crew *c, register_block *block, int threads)
     pg_thread others[PG_MOST_THREADS];
     int begun = 0;
     for (int t = 0; t < threads; t++) workers[t] = (worker){c, lanes_in(c->program, block, t)};
-    for (; begun < threads - 1; begun++) {
-        others[begun].task = work;
-        others[begun].argument = &workers[begun + 1];
-        if (!pgi_begin_thread(&others[begun])) break; /* who is there does it */
-    }
-    work(&workers[0]);
-    while (begun) pgi_await_thread(&others[--begun]);
+    while (begun < threads - 1 && pgi_begin_thread(&others[begun], work, &workers[begun + 1])) begun++;
+    work(&workers[0]); /* and what those do who could not be begun */
+    while (begun) pgi_await_thread(others[--begun]);
 }
 
 int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, int threads)
@@ -237,7 +234,7 @@ int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, 
     double *once;
     int status = PG_NO_MEMORY;
     if (from > to || to > pg_row_chunks(program, rows->count) || to - from > PG_MOST_CHUNKS) return PG_BAD_COUNT;
-    if ((uint64_t)threads > to - from) threads = (int)(to - from);
+    if (threads > (int)(to - from)) threads = (int)(to - from);
     if (threads < 1) threads = 1;
     once = pgi_take_registers(program);
     if (once && (block = take_lanes(program, threads)) &&
@@ -246,9 +243,9 @@ int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, 
         c.once = once;
         c.once_failed = pgi_execute(program, once);
         run_crew(&c, block, threads);
-        if (program->reduced) add_up(&c);
         rows->failed = c.failed;
         status = c.failed == UINT64_MAX || rows->pass_errors ? PG_OK : PG_FAILED;
+        if (program->reduced && !status) add_up(&c);
     }
     if (c.sums) m->resize(m->context, c.sums, 0);
     if (block) give_lanes(program, block);

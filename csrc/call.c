@@ -24,12 +24,12 @@ pg_result pgi_call(pg_arena *arena, const pg_function *f, const double *numbers,
 {
     pg_program *program = f->program;
     const pg_id *outputs = PG_IDS(program->outputs);
-    double *registers = program->each.registers ? NULL : pgi_take_registers(program);
+    double *registers = pgi_take_registers(program);
     double *partials;
     pg_node *operands;
     pg_result result;
     size_t count;
-    if (!registers) return program->each.registers ? PG_BAD_COUNT : PG_NO_MEMORY;
+    if (!registers) return PG_NO_MEMORY;
     partials = registers + program->once.registers; /* there is room for what pgi_call needs */
     operands = (pg_node *)(partials + program->inputs);
     count = gather(arena, f, numbers, nodes, registers + program->numbers.count, operands);

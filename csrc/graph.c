@@ -193,6 +193,7 @@ int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
             status = pgi_takes_list(r->op) ? pgi_forward_list(r->op, data, count, x, &data[i])
                                            : pgi_evaluate(r->op, data[x[0]], count > 1 ? data[x[1]] : 0.0,
                                                           count > 2 ? data[x[2]] : 0.0, &data[i]);
+            if (!r->checked) status = PG_OK;
         }
     }
     if (data) memory->resize(memory->context, data, 0);

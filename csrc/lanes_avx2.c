@@ -10,4 +10,6 @@
 #ifdef __clang__
 #pragma clang attribute pop
 #endif
+#else
+typedef int pg_no_avx2;                 /* C wants something in a file */
 #endif

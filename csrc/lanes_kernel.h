@@ -96,16 +96,18 @@ static unsigned find_failed(const pg_run_of *run, const pg_id *a, const double *
     return failed;
 }
 
-/* What has no loop that vectorizes of itself, as it would call libm: a function on other arrays; NULL for all else. */
-typedef void (*lane_function)(const double *restrict, double *restrict);
-static inline lane_function function_of(int op)
+/* What has no loop that vectorizes of itself, as it would call libm: a function on other arrays. Returns whether a run is
+ * of one. */
+static inline int run_function(const pg_run_of *run, const pg_id *a, const double *lanes, double *out)
 {
-    switch (op) {
+    void (*function)(const double *restrict, double *restrict) = NULL;
+    switch (run->op) {
 #define PG_FUNCTION(name) \
-    case PG_OP_##name: return pgl_##name##_lanes;
+    case PG_OP_##name: function = pgl_##name##_lanes; break;
         PGL_FUNCTIONS(PG_FUNCTION)
     }
-    return NULL;
+    for (size_t i = 0; function && i < run->count; i++) function(lanes + PG_LANES * (size_t)a[i], out + PG_LANES * i);
+    return function != NULL;
 }
 
 /* Powers with one exponent for all lanes, and their slopes. Returns whether a run is one of these. */
@@ -132,14 +134,11 @@ unsigned PG_KERNEL(const pg_program *program, const double *once, double *lanes)
         double *first = lanes + PG_LANES * (size_t)run->first;
         double odd[PG_LANES] = {0.0}; /* nan where a result is not finite, as each is that an operation refuses */
         int is_odd = 0;
-        const lane_function function = function_of(run->op);
-        if (function)
-            for (size_t i = 0; i < n; i++) {
-                double *out = first + PG_LANES * i;
-                function(lanes + PG_LANES * (size_t)a[i], out);
-                for (int l = 0; l < PG_LANES; l++) odd[l] += out[l] - out[l];
+        if (run_function(run, a, lanes, first) || run_powers(run, a, once, lanes, first))
+            for (size_t i = 0; run->checked && i < n; i++) {
+                const double *z = first + PG_LANES * i;
+                for (int l = 0; l < PG_LANES; l++) odd[l] += z[l] - z[l];
             }
-        else if (run_powers(run, a, once, lanes, first)) odd[0] = NAN;      /* whoever is checked is looked at */
         else switch (run->op) {
 #define PG_CHECKED_BODY(forward, failure) \
     const double z = forward; \

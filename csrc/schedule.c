@@ -38,7 +38,7 @@ static void fuse(pg_emitter *e, const uint8_t *varies, uint32_t *uses)
     }
 }
 
-enum { PG_KINDS = 1024 };               /* more than there are kinds */
+enum { PG_KINDS = PG_OP_ALL << 4 };
 
 /* Bit k: operand k of an instruction that varies does not. */
 static uint32_t steady_operands(const pg_instruction *r, const uint8_t *varies)
@@ -373,8 +373,8 @@ static int are_inputs(const pg_graph *graph, size_t count, const uint32_t *wante
     return 1;
 }
 
-static pg_program *compile(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
-                           int reduced, int passes)
+pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
+                            int reduced, int passes)
 {
     const pg_memory *m = &graph->memory;
     pg_program *p = are_inputs(graph, count, wanted) ? m->resize(m->context, NULL, sizeof *p) : NULL;
@@ -397,11 +397,7 @@ static pg_program *compile(const pg_graph *graph, size_t count, const uint32_t *
 }
 
 pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
-{ return compile(graph, count, wanted, NULL, 0, passes); }
-
-pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
-                            int reduced, int passes)
-{ return compile(graph, count, wanted, by_row, reduced, passes); }
+{ return pg_compile_rows(graph, count, wanted, NULL, 0, passes); }
 
 pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how)
 {

@@ -2,54 +2,33 @@
 #ifndef PYGRAD_THREAD_H
 #define PYGRAD_THREAD_H
 
+/* PG_TASK(name): the head of a function that a thread runs, with its `argument`; it returns 0.
+ * pgi_begin_thread returns whether the thread could be begun; one that was is to be awaited. */
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
-#elif !defined(__EMSCRIPTEN__) && !defined(__wasi__)
-#include <pthread.h>
-#endif
-
-typedef void (*pg_task)(void *);
-typedef struct pg_thread {
-    pg_task task;
-    void *argument;
-#if defined(_WIN32)
-    void *handle;
-#elif !defined(__EMSCRIPTEN__) && !defined(__wasi__)
-    pthread_t handle;
-#endif
-} pg_thread;
-
-#if defined(_WIN32)
-static inline DWORD WINAPI pgi_thread_begins(void *thread)
+#define PG_TASK(name) DWORD WINAPI name(void *argument)
+typedef HANDLE pg_thread;
+static inline int pgi_begin_thread(pg_thread *thread, LPTHREAD_START_ROUTINE task, void *argument)
+{ return (*thread = CreateThread(NULL, 0, task, argument, 0, NULL)) != NULL; }
+static inline void pgi_await_thread(pg_thread thread)
 {
-    ((pg_thread *)thread)->task(((pg_thread *)thread)->argument);
-    return 0;
-}
-/* Whether it could be. The thread stays where it is until it has been awaited. */
-static inline int pgi_begin_thread(pg_thread *thread)
-{ return (thread->handle = CreateThread(NULL, 0, pgi_thread_begins, thread, 0, NULL)) != NULL; }
-static inline void pgi_await_thread(pg_thread *thread)
-{
-    WaitForSingleObject(thread->handle, INFINITE);
-    CloseHandle(thread->handle);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
 }
 #elif defined(__EMSCRIPTEN__) || defined(__wasi__)
-static inline int pgi_begin_thread(pg_thread *thread)
-{
-    (void)thread;
-    return 0;
-}
-static inline void pgi_await_thread(pg_thread *thread) { (void)thread; }
+#define PG_TASK(name) void *name(void *argument)
+typedef int pg_thread;
+static inline int pgi_begin_thread(pg_thread *thread, void *(*task)(void *), void *argument)
+{ return (void)thread, (void)task, (void)argument, 0; }
+static inline void pgi_await_thread(pg_thread thread) { (void)thread; }
 #else
-static inline void *pgi_thread_begins(void *thread)
-{
-    ((pg_thread *)thread)->task(((pg_thread *)thread)->argument);
-    return NULL;
-}
-static inline int pgi_begin_thread(pg_thread *thread)
-{ return pthread_create(&thread->handle, NULL, pgi_thread_begins, thread) == 0; }
-static inline void pgi_await_thread(pg_thread *thread) { pthread_join(thread->handle, NULL); }
+#include <pthread.h>
+#define PG_TASK(name) void *name(void *argument)
+typedef pthread_t pg_thread;
+static inline int pgi_begin_thread(pg_thread *thread, void *(*task)(void *), void *argument)
+{ return pthread_create(thread, NULL, task, argument) == 0; }
+static inline void pgi_await_thread(pg_thread thread) { pthread_join(thread, NULL); }
 #endif
 
 #endif

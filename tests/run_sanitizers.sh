@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Python suite, on both backends, under the address and undefined-behaviour sanitizers; the C tests, which
-# tests/test_c_library.py runs under these, under valgrind and libFuzzer, where they are. From the top of the checkout:
+# tests/test_c_library.py runs under these, under valgrind, the thread sanitizer and libFuzzer, where they are. From the top of the checkout:
 #
 #     tests/run_sanitizers.sh [PYTHON] [pytest arguments]
 #
@@ -23,6 +23,16 @@ if command -v valgrind >/dev/null; then
     valgrind -q --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=all "$work/valgrind"
 else
     echo "== valgrind is not installed: skipped"
+fi
+
+# Threads share rows there, and nothing else in it has threads.
+if gcc -fsanitize=thread -x c -o "$work/probe" - 2>/dev/null <<<'int main(void) { return 0; }' && "$work/probe"; then
+    echo "== the C tests under the thread sanitizer"
+    gcc -std=c11 -fopenmp-simd -pthread -g -O0 -fsanitize=thread -I"$top/csrc" -o "$work/threads" \
+        "$top/tests/c/test_library.c" "${library[@]}" -lm
+    TSAN_OPTIONS=halt_on_error=1 "$work/threads"
+else
+    echo "== gcc has no thread sanitizer here: skipped"
 fi
 
 if command -v clang >/dev/null && clang -fsanitize=fuzzer -x c -o "$work/probe" - 2>/dev/null \

@@ -1,4 +1,5 @@
-"""csrc/lanemath.h: against mpmath, that its loops become vector instructions, and that its tables are the script's."""
+"""csrc/lanemath.h: against mpmath, that its loops and those of programs become vector instructions, and that its tables
+are the script's."""
 
 from __future__ import annotations
 
@@ -104,6 +105,33 @@ def test_the_loops_are_vectorized(tmp_path):
         if re.search(r"\bv?mulpd\b", body):
             found.add(name)
     assert found == set(FUNCTIONS)
+
+
+#: What a run of an operation is to be made of, once at least for each pattern of operands.
+PACKED = {"add": {"add": 3}, "mul": {"mul": 3}, "muladd": {"mul": 7, "add": 7}, "div": {"div": 3}}
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="looks for the instructions of x86-64")
+@pytest.mark.parametrize("kernel, packed", [("lanes", r"v?{}pd.*%xmm"), ("lanes_avx2", "v{}pd.*%ymm")])
+def test_programs_run_in_packed_instructions(kernel, packed, tmp_path):
+    """By the lines of ops.def that instructions come from."""
+    objdump = shutil.which("objdump")
+    if objdump is None:
+        pytest.skip("no objdump")
+    source, target = ROOT / "csrc" / f"{kernel}.c", tmp_path / "kernel.o"
+    flags = ["-std=c11", "-O2", "-g", "-ffp-contract=off", "-fopenmp-simd"]
+    subprocess.run([COMPILER, *flags, "-c", str(source), "-o", str(target)], check=True)
+    text = subprocess.run([objdump, "-dl", str(target)], capture_output=True, text=True, check=True).stdout
+    by_line = dict.fromkeys(range(1, 1000), "")
+    for line, instructions in re.findall(r"^\S*ops\.def:(\d+).*\n((?: .*\n)*)", text, flags=re.M):
+        by_line[int(line)] += instructions
+    if not any(by_line.values()):
+        pytest.skip("this objdump or compiler does not tell lines")
+    table = (ROOT / "csrc" / "ops.def").read_text().splitlines()
+    for name, wanted in PACKED.items():
+        (line,) = (i for i, text in enumerate(table, 1) if re.match(rf"PG_OP_\w+\({name},", text))
+        for instruction, times in wanted.items():
+            assert len(re.findall(packed.format(instruction), by_line[line])) >= times, (name, instruction)
 
 
 def test_the_tables_are_what_the_script_prints():

@@ -680,6 +680,22 @@ static void test_the_errors_of_a_run(void)
     pg_arena_free(a);
 }
 
+/* A derivative that has no number, as that of a root at 0, is no error of a run. */
+static void test_derivatives_raise_nothing(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0));
+    pg_graph *graph = frozen(a, made(pg_unary(a, code("sqrt"), x)), 1, &x);
+    pg_graph *slope = pg_derive(graph, 1, (uint32_t[]){0}, PG_WITH_VALUES);
+    pg_program *p = pg_compile(slope, 0, NULL, PG_ALL_PASSES);
+    double zero = 0.0, out[2];
+    uint32_t node;
+    CHECK(pg_run(p, &zero, out) == PG_OK && out[1] == INFINITY && pg_graph_error(slope, &zero, &node) == PG_OK);
+    pg_program_free(p);
+    pg_graph_free(slope), pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
 /* Depths about the sizes of tables: each place that a program has is its own. */
 static void test_programs_of_any_depth(void)
 {
@@ -799,9 +815,50 @@ static void test_rows_that_fail(void)
         b.outputs[0] = (pg_block){b.sums, 3, 3};
         CHECK(run_all_rows(sum, &b.rows, threads) == PG_OK && isnan(b.sums[0]) && isnan(b.sums[1]));
         b.rows.once = zero, b.rows.pass_errors = 0;         /* what fails in all rows fails in the first */
-        CHECK(run_all_rows(sum, &b.rows, threads) == PG_FAILED && b.rows.failed == 0);
+        b.sums[0] = 7.0;
+        CHECK(run_all_rows(sum, &b.rows, threads) == PG_FAILED && b.rows.failed == 0 && b.sums[0] == 7.0);
         pg_program_free(p), pg_program_free(sum);
     }
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
+/* Powers of numbers in lanes, which have a way of their own: a square root of -1 fails in its row, in no other. */
+static void test_rows_of_powers(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0));
+    pg_graph *graph = frozen(a, made(pg_scalar(a, code("pow_scalar"), x, 0.5, 0)), 1, &x);
+    pg_program *p = pg_compile_rows(graph, 0, NULL, (uint8_t[]){1}, 0, PG_ALL_PASSES);
+    static batch b;
+    lay_out(&b, 20, 0, 0, (double[]){0.0, 0.0});
+    for (int r = 0; r < 20; r++) b.numbers[r][0] = r == 13 ? -1.0 : r == 5 ? INFINITY : r == 6 ? 0.0 : r;
+    CHECK(run_all_rows(p, &b.rows, 1) == PG_FAILED && b.rows.failed == 13);
+    b.numbers[13][0] = 1.0;
+    CHECK(run_all_rows(p, &b.rows, 1) == PG_OK && b.rows.failed == UINT64_MAX && b.results[5][0] == INFINITY);
+    pg_program_free(p);
+    pg_graph_free(graph);
+    pg_arena_free(a);
+}
+
+/* As many rows as can be counted, all the same one, in their last chunks; and numbers of threads that are none. */
+static void test_rows_without_end(void)
+{
+    pg_arena *a = pg_arena_new(0, NULL, NULL, 0);
+    pg_node x = made(pg_leaf(a, 1.0));
+    pg_graph *graph = frozen(a, made(pg_binary_right(a, code("mul"), x, 3.0)), 1, &x);
+    pg_program *p = pg_compile_rows(graph, 1, (uint32_t[]){0}, (uint8_t[]){1}, 1, PG_ALL_PASSES);
+    double number = 2.0, sums[2] = {0.0}, once = 0.0;
+    const pg_block from = {&number, 1, 0}, to = {sums, 2, 0};
+    pg_rows rows = {.count = UINT64_MAX, .once = &once, .inputs = &from, .outputs = &to};
+    const uint64_t chunks = pg_row_chunks(p, rows.count);
+    CHECK(pg_run_rows(p, &rows, chunks - 1, chunks, 1) == PG_OK && sums[0] == 7.0 * 6.0 && sums[1] == 7.0 * 3.0);
+    rows.count = 1000;
+    for (int threads = -2; threads < 3; threads++) {
+        sums[0] = NAN;
+        CHECK(pg_run_rows(p, &rows, 0, pg_row_chunks(p, 1000), threads) == PG_OK && sums[0] == 6000.0);
+    }
+    pg_program_free(p);
     pg_graph_free(graph);
     pg_arena_free(a);
 }
@@ -1054,9 +1111,12 @@ int main(void)
     test_what_has_no_graph();
     test_numbers_are_no_inputs();
     test_the_errors_of_a_run();
+    test_derivatives_raise_nothing();
     test_programs_of_any_depth();
     test_rows();
     test_rows_that_fail();
+    test_rows_of_powers();
+    test_rows_without_end();
     test_traces();
     test_second_derivatives();
     test_tangents_of_derivatives();

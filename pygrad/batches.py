@@ -18,7 +18,7 @@ from pygrad.compiled import Compiled, Record
 from pygrad.derivatives import Recording, record
 from pygrad.recorded import Recorded
 from pygrad.tracing import is_tracing, refuse
-from pygrad.transform import Transform, compiled_in
+from pygrad.transform import Transform, check_around, compiled_in
 from pygrad.value import Value, functions
 
 _NUMBERS = {float, int}
@@ -63,7 +63,10 @@ class Batched:
         else:
             recorded, leaves, spans = self._recorded(args, axes, count)
             by_row, widths = _columns(spans, axes, recorded.graph.inputs)
-            self._last = shapes, ref(recorded), leaves, by_row, widths
+            if 0 not in by_row[: len(leaves)]:  # else a default's numbers, which may be others at the next call
+                self._last = shapes, ref(recorded), leaves, by_row, widths
+        if self.reduce is None or not isinstance(recorded, Record):
+            check_around(leaves, recorded)
         rows = Blocks()
         for place, width in widths:
             rows.add(_numbers(args[place], place, shapes[place]), width)
@@ -195,10 +198,12 @@ def _leaves_of_rows(x: Any, place: int) -> Iterator[float]:
             if isinstance(leaf, Value):
                 raise TypeError(
                     f"row {i} of argument {place} has a Value in it: rows are numbers. Values that all rows share are "
-                    "found in the function, or are an argument with None in in_axes"
+                    "found in the function, or are an argument with None in in_axes; derivatives are vmap(grad(f))"
                 )
         if key != structure:
-            raise ValueError(f"row {i} of argument {place} is not nested as row 0 is, or differs in what is no number")
+            raise ValueError(
+                f"row {i} of argument {place} is not nested as row 0 is, or differs in what is no number, as a bool"
+            )
         yield from found
 
 

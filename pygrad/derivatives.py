@@ -8,14 +8,13 @@ from types import MethodType
 from typing import Any, Optional
 
 from pygrad._backends import core, programs
-from pygrad._backends.interface import required_number
 from pygrad._backends.rows import Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
 from pygrad._structure import Template, layout, refilled, size
 from pygrad.graph import frozen
 from pygrad.recorded import Recorded, Spans, indices
-from pygrad.transform import Transform, compiled_in, lifted
+from pygrad.transform import Transform, compiled_in, lifted, required_argument, result_of
 
 _NUMBERS = {float, int}
 #: A recorded function, its leaves, and from where to where those of each argument are.
@@ -51,7 +50,7 @@ def _record_compiled(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], plac
     for place in places:
         if counts[place] >= 0 and counts[place] != size(args[place]):
             # not all are numbers to f: bools, or what is refused here
-            number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
+            number = map_leaves(required_argument, args[place])
             args = (*args[:place], number, *args[place + 1 :])
     recorded, leaves, ends = f.record(args, kwargs)
     spans: list[tuple[int, int] | None] = []
@@ -66,7 +65,7 @@ def _record_plain(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places:
     places = tuple(sorted({*places}))
     given, xs = lifted(args, places)
     inputs = leaves_of(xs)
-    template = Template(f(*given, **kwargs))
+    template = Template(result_of(f, given, kwargs, xs))
     graph = frozen(template.outputs, inputs)
     others = [core.object_of(node) for node in graph.sources(len(inputs))]
     recorded = Recorded(graph, template, len(inputs), False, len(others), programs.hold_nodes(others))

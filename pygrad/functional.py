@@ -12,7 +12,7 @@ from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
 from pygrad._structure import is_flat, numbers_in, refilled, size
 from pygrad.tracing import is_tracing, refuse
-from pygrad.transform import Transform, compiled_in, in_each, lifted
+from pygrad.transform import Transform, check_around, compiled_in, in_each, lifted, result_of
 from pygrad.value import Value
 
 if TYPE_CHECKING:
@@ -44,12 +44,16 @@ class _Transform(Transform):
         if isinstance(self.f, Transform) or compiled_in(self.f) is not None:
             return self._of_program(args, kwargs, places)
         given, xs = lifted(args, places)
-        return self._of_values(xs, self.f(*given, **kwargs))
+        y = result_of(self.f, given, kwargs, xs)
+        check_around(leaves_of(y))
+        return self._of_values(xs, y)
 
     def _of_program(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
         from pygrad import derivatives
 
-        recorded, leaves, spans = derivatives.fast(self.f, args) or derivatives.record(self.f, args, kwargs, places)
+        found = None if kwargs else derivatives.fast(self.f, args)
+        recorded, leaves, spans = found or derivatives.record(self.f, args, kwargs, places)
+        check_around(leaves, recorded)
         wanted = derivatives.spans_of(spans, places)
         template = derivatives.Derivatives(self, recorded, [args[place] for place in places], wanted, True)
         return template.filled(recorded.numbers(leaves, wanted))
@@ -138,6 +142,7 @@ class _Hessian(_Transform):
 
         places = self.places_in(args)
         tangents, leaves, spans = derivatives.tangents(_Grad(self.f, self.argnum), args, kwargs, places)
+        check_around(leaves, tangents)
         wanted = derivatives.spans_of(spans, places)
         sizes = [end - start for start, end in wanted]
         n = sum(sizes)
@@ -181,6 +186,7 @@ class _Product(_Transform):
 
         x, v, *others = args
         tangents, leaves, spans = derivatives.tangents(self._differentiated(), (x, *others), kwargs, (0,))
+        check_around(leaves, tangents)
         ((start, end),) = derivatives.spans_of(spans, (0,))
         n = end - start
         components = numbers_in(v, "a component of v")

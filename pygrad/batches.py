@@ -57,8 +57,9 @@ class Batched:
         axes = self._axes(len(args))
         count = _count([x for x, axis in zip(args, axes) if axis == 0])
         shapes = [_shape_of_rows(x) if axis == 0 else None for x, axis in zip(args, axes)]
-        recorded = self._last[1]() if None not in shapes and shapes == self._last[0] else None
-        if isinstance(recorded, Record) and recorded.is_current():
+        recorded: Any = self._last[1]() if None not in shapes and shapes == self._last[0] else None
+        base = recorded and recorded.base()
+        if isinstance(base, Record) and base.is_current():
             _, _, leaves, by_row, widths = self._last
         else:
             recorded, leaves, spans = self._recorded(args, axes, count)

@@ -243,13 +243,13 @@ class Compiled:
         self._hits += 1
         return record
 
-    def counts(self, args: tuple[Any, ...]) -> list[int]:
-        """How many numbers and Values are in each of the positional arguments; -1 in one that is static."""
-        return [-1 if name in self.static else _structure.count(x) for name, x in self._named(args, {})]
+    def is_static(self, args: tuple[Any, ...], place: int) -> bool:
+        """Whether the positional argument at a place is."""
+        return bool(self.static) and [*self._named(args, {})][place][0] in self.static
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in their places, defaults among them."""
-        if self._signature is None or (self._is_simple and not kwargs and len(args) == len(self._names)):
+        if (self._is_simple and not kwargs and len(args) == len(self._names)) or self._signature is None:
             return args, kwargs
         try:
             bound = self._signature.bind(*args, **kwargs)

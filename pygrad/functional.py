@@ -10,7 +10,7 @@ from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
-from pygrad._structure import is_flat, numbers_in, refilled, size
+from pygrad._structure import is_flat, numbers_in, refilled, refiller, size
 from pygrad.tracing import is_tracing, refuse
 from pygrad.transform import Transform, check_around, compiled_in, in_each, lifted, result_of
 from pygrad.value import Value
@@ -153,11 +153,12 @@ class _Hessian(_Transform):
             derivatives.along_units(tangents, leaves, n, columns)
         if is_array:
             return columns.reshape(likes[0].shape * 2)
-        starts = [0, *accumulate(sizes)]
+        starts, numbers = [0, *accumulate(sizes)], columns.tolist()
 
         def block(a: int, b: int) -> Any:
-            rows = [columns[i * n + starts[b] : i * n + starts[b + 1]] for i in range(starts[a], starts[a + 1])]
-            return _stacked(likes[a], [refilled(likes[b], row.tolist()) for row in rows])
+            fill, first, end = refiller(likes[b]), starts[b], starts[b + 1]
+            rows = range(n * starts[a], n * starts[a + 1], n)
+            return _stacked(likes[a], [fill(numbers[row + first : row + end]) for row in rows])
 
         blocks = [[block(a, b) for b in range(len(likes))] for a in range(len(likes))]
         return in_each([in_each(row, self.is_many) for row in blocks], self.is_many)
@@ -173,6 +174,7 @@ class _Product(_Transform):
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f)
+        self._inner = self._differentiated()
 
     def of(self, f: Callable[..., Any]) -> Transform:
         return type(self)(f)
@@ -185,7 +187,7 @@ class _Product(_Transform):
         from pygrad import derivatives
 
         x, v, *others = args
-        tangents, leaves, spans = derivatives.tangents(self._differentiated(), (x, *others), kwargs, (0,))
+        tangents, leaves, spans = derivatives.tangents(self._inner, (x, *others), kwargs, (0,))
         check_around(leaves, tangents)
         ((start, end),) = derivatives.spans_of(spans, (0,))
         n = end - start

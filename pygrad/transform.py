@@ -81,7 +81,7 @@ def lifted(args: tuple[Any, ...], places: Iterable[int]) -> tuple[list[Any], lis
     return chosen, [chosen[place] for place in places]
 
 
-_NESTED = "Derivatives are numbers: within a function that is itself differentiated write grad(grad(f))"
+_NESTED = "Within a function that is itself differentiated write grad(grad(f)): derivatives are numbers"
 
 
 def required_argument(x: Any) -> float:
@@ -109,7 +109,10 @@ def check_around(values: Iterable[Any], recorded: Any = None) -> None:
     found = [*values, *(recorded.found() if recorded else ())]
     reached = topological([value for value in found if isinstance(value, Value)])
     if not {*reached}.isdisjoint(tracing.here.inputs):
-        raise TypeError(f"numbers are computed of what depends on an argument of the function around. {_NESTED}")
+        raise TypeError(
+            f"numbers are computed of what depends on an argument of the function around. {_NESTED}, as rows that no "
+            "vmap(..., reduce=...) adds up"
+        )
 
 
 def compiled_in(f: Any) -> Any:

@@ -225,13 +225,7 @@ class _Sums:
         sums, outputs = programs.doubles(self._program.outputs), Blocks()
         outputs.add(programs.buffer(sums), self._program.outputs)
         self._program.run(
-            count,
-            recorded.inputs(leaves),
-            rows,
-            outputs,
-            of.reduce == "mean",
-            of.threads,
-            of.errors == "nan",
+            count, recorded.inputs(leaves), rows, outputs, of.reduce == "mean", of.threads, of.errors == "nan"
         )
         if isinstance(recorded, Record):
             results = recorded.template.filled(recorded.values_of(leaves, sums))
@@ -264,12 +258,7 @@ class _Outputs:
         outputs = _Arrays(self._program.outputs, count, self._places)
         results = outputs.like(self._layout)
         self._program.run(
-            count,
-            recorded.inputs(leaves),
-            rows,
-            outputs.blocks(),
-            threads=of.threads,
-            pass_errors=of.errors == "nan",
+            count, recorded.inputs(leaves), rows, outputs.blocks(), threads=of.threads, pass_errors=of.errors == "nan"
         )
         outputs.repeat()
         return results

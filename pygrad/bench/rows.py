@@ -104,10 +104,7 @@ def asian_options(paths: int) -> Rows:
     """A trade for each ten paths; a year of daily steps."""
     draw = random.Random(7)
     points = [
-        (
-            [100.0, draw.uniform(0.1, 0.4), draw.uniform(0.0, 0.05)],
-            [draw.uniform(80.0, 120.0), draw.uniform(0.5, 2.0)],
-        )
+        ([100.0, draw.uniform(0.1, 0.4), draw.uniform(0.0, 0.05)], [draw.uniform(80.0, 120.0), draw.uniform(0.5, 2.0)])
         for _ in range(max(1, paths // 10))
     ]
     return Rows("asian", asian, _normals(paths, 252), tuple(points))

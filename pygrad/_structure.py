@@ -74,11 +74,6 @@ def refiller(x: Any) -> Callable[[list[float]], Any]:
     return refill
 
 
-def refilled(x: Any, numbers: list[float]) -> Any:
-    """The same nesting with these numbers in it."""
-    return refiller(x)(numbers)
-
-
 def numbers_in(x: Any, what: str) -> list[float]:
     """All numbers of a nesting. TypeError for what is none."""
     if is_flat(x):

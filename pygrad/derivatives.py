@@ -11,7 +11,7 @@ from pygrad._backends import core, programs
 from pygrad._backends.rows import Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
-from pygrad._structure import Template, count, is_flat, layout, refilled, refiller, size
+from pygrad._structure import Template, count, is_flat, layout, refiller, size
 from pygrad.graph import frozen
 from pygrad.recorded import Recorded, Spans, indices
 from pygrad.transform import Transform, compiled_in, lifted, required_argument, result_of
@@ -85,7 +85,7 @@ def record_derivatives(
     key = type(transform), transform.is_many, mine
     if key not in recorded.made:
         wanted = spans_of(spans, mine)
-        likes = [refilled(args[place], [0.0] * (end - start)) for place, (start, end) in zip(mine, wanted)]
+        likes = [refiller(args[place])([0.0] * (end - start)) for place, (start, end) in zip(mine, wanted)]
         graph = recorded.graph.derived(indices(wanted), values=transform.has_values)
         template = Derivatives(transform, recorded, likes, wanted, transform.has_values)
         template.filled([0.0] * graph.outputs)  # raises where the function returned what the transform does not take

@@ -10,7 +10,7 @@ from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
-from pygrad._structure import is_flat, numbers_in, refilled, refiller, size
+from pygrad._structure import is_flat, numbers_in, refiller, size
 from pygrad.tracing import is_tracing, refuse
 from pygrad.transform import Transform, check_around, compiled_in, in_each, lifted, result_of
 from pygrad.value import Value
@@ -232,7 +232,7 @@ class _HessianProduct(_Product):
         return _Grad(self.f)
 
     def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
-        return refilled(v, results or [0.0] * size(v))  # none, where the function returned a number
+        return refiller(v)(results or [0.0] * size(v))  # none, where the function returned a number
 
     _nested_rows = _nested
 

@@ -157,8 +157,8 @@ class _Hessian(_Transform):
 
         def block(a: int, b: int) -> Any:
             fill, first, end = refiller(likes[b]), starts[b], starts[b + 1]
-            rows = range(n * starts[a], n * starts[a + 1], n)
-            return _stacked(likes[a], [fill(numbers[row + first : row + end]) for row in rows])
+            rows = range(starts[a], starts[a + 1])
+            return _stacked(likes[a], [fill(numbers[i * n + first : i * n + end]) for i in rows])
 
         blocks = [[block(a, b) for b in range(len(likes))] for a in range(len(likes))]
         return in_each([in_each(row, self.is_many) for row in blocks], self.is_many)

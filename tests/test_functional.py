@@ -430,6 +430,11 @@ def test_derivatives_within_a_differentiated_function(compiled):
     assert pygrad.grad(of_one)(2.0) == 12.0
 
 
+def test_a_hessian_in_no_numbers():
+    assert pygrad.hessian(lambda x: Value(1.0))([]) == []
+    assert pygrad.hessian(lambda x, y: x[0] * x[0], (0, 1))([2.0], []) == (([[2.0]], [[]]), ([], []))
+
+
 def test_keywords_of_a_compiled_function_of_numbers():
     f = pygrad.compile(lambda x, **kwargs: x * kwargs.get("k", 1.0))
     assert pygrad.grad(f)(2.0) == 1.0

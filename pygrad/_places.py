@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any
+from weakref import ref
 
 from pygrad.value import Value
 
@@ -33,8 +34,16 @@ def _item(of: Callable[[], Any], key: Any) -> Any:
         return None
 
 
-def _attribute(thing: Any, name: str) -> Any:
-    return vars(thing).get(name)
+def _attribute(get: Callable[[], Any], name: str) -> Any:
+    return getattr(get(), "__dict__", {}).get(name)
+
+
+def _getter(thing: Any) -> Callable[[], Any]:
+    """What gets an object and does not keep it, where it can be: it may be what has the function."""
+    try:
+        return ref(thing)
+    except TypeError:
+        return lambda: thing
 
 
 def _roots(function: Any) -> list[Callable[[], Any]]:
@@ -42,7 +51,8 @@ def _roots(function: Any) -> list[Callable[[], Any]]:
     roots: list[Callable[[], Any]] = []
     if isinstance(function, types.MethodType):
         thing, function = function.__self__, function.__func__
-        roots += [partial(_attribute, thing, name) for name in islice(getattr(thing, "__dict__", ()), MOST)]
+        get = _getter(thing)
+        roots += [partial(_attribute, get, name) for name in islice(getattr(thing, "__dict__", ()), MOST)]
     if isinstance(function, types.FunctionType):
         roots += [partial(_cell, cell) for cell in function.__closure__ or ()]
         roots += [partial(_variable, function.__globals__, name) for name in function.__code__.co_names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 from weakref import ref
@@ -60,14 +60,18 @@ def is_flat(x: Any) -> bool:
     return hasattr(type(x), "__array_interface__") and x.shape != () and x.dtype.kind in "fiu" and x.dtype.itemsize <= 8
 
 
-def refilled(x: Any, numbers: list[float]) -> Any:
-    """The same nesting with these numbers in it."""
+def refiller(x: Any) -> Callable[[list[float]], Any]:
+    """What puts numbers in the nesting that x is."""
     if is_flat(x):
         if hasattr(x, "shape"):
-            return numpy().array(numbers).reshape(x.shape)
-        return numbers if type(x) is list else tuple(numbers)
-    given = iter(numbers)
-    return map_leaves(lambda _: next(given), x, float)
+            return lambda numbers: numpy().array(numbers).reshape(x.shape)
+        return (lambda numbers: numbers) if type(x) is list else tuple
+
+    def refill(numbers: list[float]) -> Any:
+        given = iter(numbers)
+        return map_leaves(lambda _: next(given), x, float)
+
+    return refill
 
 
 def numbers_in(x: Any, what: str) -> list[float]:

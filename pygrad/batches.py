@@ -18,7 +18,7 @@ from pygrad.compiled import Compiled, Record
 from pygrad.derivatives import Recording, record
 from pygrad.recorded import Recorded
 from pygrad.tracing import is_tracing, refuse
-from pygrad.transform import Transform, compiled_in
+from pygrad.transform import Transform, check_around, compiled_in
 from pygrad.value import Value, functions
 
 _NUMBERS = {float, int}
@@ -57,13 +57,17 @@ class Batched:
         axes = self._axes(len(args))
         count = _count([x for x, axis in zip(args, axes) if axis == 0])
         shapes = [_shape_of_rows(x) if axis == 0 else None for x, axis in zip(args, axes)]
-        recorded = self._last[1]() if None not in shapes and shapes == self._last[0] else None
-        if isinstance(recorded, Record) and recorded.is_current():
+        recorded: Any = self._last[1]() if None not in shapes and shapes == self._last[0] else None
+        base = recorded and recorded.base()
+        if isinstance(base, Record) and base.is_current():
             _, _, leaves, by_row, widths = self._last
         else:
             recorded, leaves, spans = self._recorded(args, axes, count)
             by_row, widths = _columns(spans, axes, recorded.graph.inputs)
-            self._last = shapes, ref(recorded), leaves, by_row, widths
+            if 0 not in by_row[: len(leaves)]:  # else a default's numbers, which may be others at the next call
+                self._last = shapes, ref(recorded), leaves, by_row, widths
+        if self.reduce is None or not isinstance(recorded, Record):
+            check_around(leaves, recorded)
         rows = Blocks()
         for place, width in widths:
             rows.add(_numbers(args[place], place, shapes[place]), width)
@@ -196,10 +200,12 @@ def _leaves_of_rows(x: Any, place: int) -> Iterator[float]:
             if isinstance(leaf, Value):
                 raise TypeError(
                     f"row {i} of argument {place} has a Value in it: rows are numbers. Values that all rows share are "
-                    "found in the function, or are an argument with None in in_axes"
+                    "found in the function, or are an argument with None in in_axes; derivatives are vmap(grad(f))"
                 )
         if key != structure:
-            raise ValueError(f"row {i} of argument {place} is not nested as row 0 is, or differs in what is no number")
+            raise ValueError(
+                f"row {i} of argument {place} is not nested as row 0 is, or differs in what is no number, as a bool"
+            )
         yield from found
 
 
@@ -220,13 +226,7 @@ class _Sums:
         sums, outputs = programs.doubles(self._program.outputs), Blocks()
         outputs.add(programs.buffer(sums), self._program.outputs)
         self._program.run(
-            count,
-            recorded.inputs(leaves),
-            rows,
-            outputs,
-            of.reduce == "mean",
-            of.threads,
-            of.errors == "nan",
+            count, recorded.inputs(leaves), rows, outputs, of.reduce == "mean", of.threads, of.errors == "nan"
         )
         if isinstance(recorded, Record):
             results = recorded.template.filled(recorded.values_of(leaves, sums))
@@ -259,12 +259,7 @@ class _Outputs:
         outputs = _Arrays(self._program.outputs, count, self._places)
         results = outputs.like(self._layout)
         self._program.run(
-            count,
-            recorded.inputs(leaves),
-            rows,
-            outputs.blocks(),
-            threads=of.threads,
-            pass_errors=of.errors == "nan",
+            count, recorded.inputs(leaves), rows, outputs.blocks(), threads=of.threads, pass_errors=of.errors == "nan"
         )
         outputs.repeat()
         return results

@@ -164,9 +164,9 @@ class Compiled:
         if not callable(function):
             raise TypeError(f"a function is needed, not {type(function).__name__}")
         update_wrapper(self, function, updated=())
-        self.function = function
+        self._function = function
         self.static = frozenset([static] if isinstance(static, str) else static)
-        signature = _signature(function)
+        signature = _signature(self.function)
         parameters = list(signature.parameters.values()) if signature else []
         self._others = {p.kind: p.name for p in parameters}  # of *args and **kwargs, where it has them
         takes_any = self._others.get(inspect.Parameter.VAR_KEYWORD)
@@ -183,6 +183,11 @@ class Compiled:
         self._hits = self._misses = 0
         self._last: Any = ()  # the key of the last record made
         self._lost = False  # whether a record went because a Value did
+
+    @property
+    def function(self) -> Any:
+        """What was compiled. A model that has its own call, compiled, is not kept by it: there is no cycle."""
+        return self._function() if type(self._function) is weakref.WeakMethod else self._function
 
     @cached_property
     def _signature(self) -> inspect.Signature | None:
@@ -238,15 +243,18 @@ class Compiled:
         self._hits += 1
         return record
 
-    def counts(self, args: tuple[Any, ...]) -> list[int]:
-        """How many numbers and Values are in each of the positional arguments; -1 in one that is static."""
-        return [-1 if name in self.static else _structure.count(x) for name, x in self._named(args, {})]
+    def is_static(self, args: tuple[Any, ...], place: int) -> bool:
+        """Whether the positional argument at a place is."""
+        return bool(self.static) and [*self._named(args, {})][place][0] in self.static
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments in their places, defaults among them."""
-        if self._signature is None or (self._is_simple and not kwargs and len(args) == len(self._names)):
+        if (self._is_simple and not kwargs and len(args) == len(self._names)) or self._signature is None:
             return args, kwargs
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{getattr(self, '__name__', 'a compiled function')}(): {error}") from None
         bound.apply_defaults()
         return bound.args, bound.kwargs
 

@@ -8,14 +8,13 @@ from types import MethodType
 from typing import Any, Optional
 
 from pygrad._backends import core, programs
-from pygrad._backends.interface import required_number
 from pygrad._backends.rows import Blocks, RowProgram
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
-from pygrad._structure import Template, layout, refilled, size
+from pygrad._structure import Template, count, is_flat, layout, refiller, size
 from pygrad.graph import frozen
 from pygrad.recorded import Recorded, Spans, indices
-from pygrad.transform import Transform, compiled_in, lifted
+from pygrad.transform import Transform, compiled_in, lifted, required_argument, result_of
 
 _NUMBERS = {float, int}
 #: A recorded function, its leaves, and from where to where those of each argument are.
@@ -47,12 +46,11 @@ def record(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[
 
 
 def _record_compiled(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Recording:
-    counts = f.counts(args) if places else ()
     for place in places:
-        if counts[place] >= 0 and counts[place] != size(args[place]):
+        x = args[place]
+        if not is_flat(x) and count(x) != size(x) and not f.is_static(args, place):
             # not all are numbers to f: bools, or what is refused here
-            number = map_leaves(lambda x: required_number(x, "an argument"), args[place])
-            args = (*args[:place], number, *args[place + 1 :])
+            args = (*args[:place], map_leaves(required_argument, x), *args[place + 1 :])
     recorded, leaves, ends = f.record(args, kwargs)
     spans: list[tuple[int, int] | None] = []
     start = 0
@@ -66,7 +64,7 @@ def _record_plain(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places:
     places = tuple(sorted({*places}))
     given, xs = lifted(args, places)
     inputs = leaves_of(xs)
-    template = Template(f(*given, **kwargs))
+    template = Template(result_of(f, given, kwargs, xs))
     graph = frozen(template.outputs, inputs)
     others = [core.object_of(node) for node in graph.sources(len(inputs))]
     recorded = Recorded(graph, template, len(inputs), False, len(others), programs.hold_nodes(others))
@@ -87,7 +85,7 @@ def record_derivatives(
     key = type(transform), transform.is_many, mine
     if key not in recorded.made:
         wanted = spans_of(spans, mine)
-        likes = [refilled(args[place], [0.0] * (end - start)) for place, (start, end) in zip(mine, wanted)]
+        likes = [refiller(args[place])([0.0] * (end - start)) for place, (start, end) in zip(mine, wanted)]
         graph = recorded.graph.derived(indices(wanted), values=transform.has_values)
         template = Derivatives(transform, recorded, likes, wanted, transform.has_values)
         template.filled([0.0] * graph.outputs)  # raises where the function returned what the transform does not take
@@ -108,15 +106,16 @@ def spans_of(spans: Sequence[tuple[int, int] | None], places: Iterable[int]) -> 
 
 class Derivatives:
     """How the results of a transform are nested: the outputs of a recorded function, if ``with_values``, and the
-    derivatives of each in some arguments, ``likes``, whose leaves are those in ``spans``."""
+    derivatives of each in arguments nested as ``likes``, whose leaves are those in ``spans``."""
 
     def __init__(
         self, transform: Transform, recorded: Recorded, likes: list[Any], spans: Spans, with_values: bool
     ) -> None:
         self._inner, self._outputs = recorded.template, recorded.outputs
         self._of_rows, self._is_many = type(transform).of_rows, transform.is_many
-        self._likes, self._sizes = likes, [end - start for start, end in spans]
+        self._fill, self._sizes = [*map(refiller, likes)], [end - start for start, end in spans]
         self._with_values = with_values
+        self._places: list[int | None] = []
 
     def filled(self, results: Sequence[float]) -> Any:
         first = self._outputs if self._with_values else 0
@@ -127,16 +126,18 @@ class Derivatives:
     def _row(self, results: Sequence[float], start: int, place: int | None) -> list[Any]:
         """The derivatives of one leaf of what the function returned."""
         if place is None:  # a number, which depends on nothing
-            return [refilled(like, [0.0] * n) for like, n in zip(self._likes, self._sizes)]
+            return [fill([0.0] * n) for fill, n in zip(self._fill, self._sizes)]
         parts = []
         start += place * sum(self._sizes)
-        for like, n in zip(self._likes, self._sizes):
-            parts.append(refilled(like, list(results[start : start + n])))
+        for fill, n in zip(self._fill, self._sizes):
+            parts.append(fill(list(results[start : start + n])))
             start += n
         return parts
 
     def places(self) -> list[int | None]:
-        return layout(self, self._outputs * (sum(self._sizes) + self._with_values))[1]
+        if not self._places:
+            self._places = layout(self, self._outputs * (sum(self._sizes) + self._with_values))[1]
+        return self._places
 
 
 def tangents(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Recording:

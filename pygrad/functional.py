@@ -10,9 +10,9 @@ from pygrad._backends import core
 from pygrad._backends.interface import required_number
 from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves, numpy
-from pygrad._structure import is_flat, numbers_in, refilled, size
+from pygrad._structure import is_flat, numbers_in, refiller, size
 from pygrad.tracing import is_tracing, refuse
-from pygrad.transform import Transform, compiled_in, in_each, lifted
+from pygrad.transform import Transform, check_around, compiled_in, in_each, lifted, result_of
 from pygrad.value import Value
 
 if TYPE_CHECKING:
@@ -44,12 +44,16 @@ class _Transform(Transform):
         if isinstance(self.f, Transform) or compiled_in(self.f) is not None:
             return self._of_program(args, kwargs, places)
         given, xs = lifted(args, places)
-        return self._of_values(xs, self.f(*given, **kwargs))
+        y = result_of(self.f, given, kwargs, xs)
+        check_around(leaves_of(y))
+        return self._of_values(xs, y)
 
     def _of_program(self, args: tuple[Any, ...], kwargs: dict[str, Any], places: tuple[int, ...]) -> Any:
         from pygrad import derivatives
 
-        recorded, leaves, spans = derivatives.fast(self.f, args) or derivatives.record(self.f, args, kwargs, places)
+        found = None if kwargs else derivatives.fast(self.f, args)
+        recorded, leaves, spans = found or derivatives.record(self.f, args, kwargs, places)
+        check_around(leaves, recorded)
         wanted = derivatives.spans_of(spans, places)
         template = derivatives.Derivatives(self, recorded, [args[place] for place in places], wanted, True)
         return template.filled(recorded.numbers(leaves, wanted))
@@ -138,6 +142,7 @@ class _Hessian(_Transform):
 
         places = self.places_in(args)
         tangents, leaves, spans = derivatives.tangents(_Grad(self.f, self.argnum), args, kwargs, places)
+        check_around(leaves, tangents)
         wanted = derivatives.spans_of(spans, places)
         sizes = [end - start for start, end in wanted]
         n = sum(sizes)
@@ -148,11 +153,12 @@ class _Hessian(_Transform):
             derivatives.along_units(tangents, leaves, n, columns)
         if is_array:
             return columns.reshape(likes[0].shape * 2)
-        starts = [0, *accumulate(sizes)]
+        starts, numbers = [0, *accumulate(sizes)], columns.tolist()
 
         def block(a: int, b: int) -> Any:
-            rows = [columns[i * n + starts[b] : i * n + starts[b + 1]] for i in range(starts[a], starts[a + 1])]
-            return _stacked(likes[a], [refilled(likes[b], row.tolist()) for row in rows])
+            fill, first, end = refiller(likes[b]), starts[b], starts[b + 1]
+            rows = range(starts[a], starts[a + 1])
+            return _stacked(likes[a], [fill(numbers[i * n + first : i * n + end]) for i in rows])
 
         blocks = [[block(a, b) for b in range(len(likes))] for a in range(len(likes))]
         return in_each([in_each(row, self.is_many) for row in blocks], self.is_many)
@@ -168,6 +174,7 @@ class _Product(_Transform):
 
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f)
+        self._inner = self._differentiated()
 
     def of(self, f: Callable[..., Any]) -> Transform:
         return type(self)(f)
@@ -180,7 +187,8 @@ class _Product(_Transform):
         from pygrad import derivatives
 
         x, v, *others = args
-        tangents, leaves, spans = derivatives.tangents(self._differentiated(), (x, *others), kwargs, (0,))
+        tangents, leaves, spans = derivatives.tangents(self._inner, (x, *others), kwargs, (0,))
+        check_around(leaves, tangents)
         ((start, end),) = derivatives.spans_of(spans, (0,))
         n = end - start
         components = numbers_in(v, "a component of v")
@@ -224,7 +232,7 @@ class _HessianProduct(_Product):
         return _Grad(self.f)
 
     def _nested(self, v: Any, tangents: Recorded, results: list[float]) -> Any:
-        return refilled(v, results or [0.0] * size(v))  # none, where the function returned a number
+        return refiller(v)(results or [0.0] * size(v))  # none, where the function returned a number
 
     _nested_rows = _nested
 

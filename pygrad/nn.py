@@ -14,6 +14,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any, TypeVar
+from weakref import WeakMethod
 
 from pygrad._backends import core
 from pygrad._backends.interface import required_number
@@ -102,7 +103,7 @@ def _compiled_class(kind: type[Any]) -> type[Any]:
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         if "_compiled" not in vars(self):
-            vars(self)["_compiled"] = Compiled(MethodType(kind.__call__, self))
+            vars(self)["_compiled"] = Compiled(WeakMethod(MethodType(kind.__call__, self)))
         return vars(self)["_compiled"](*args, **kwargs)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
+from weakref import ref
 
 from pygrad._backends import core, programs
 from pygrad.value import Value
@@ -46,6 +47,7 @@ class Recorded:
         self.outputs: int = graph.outputs
         self._nodes = nodes
         self._programs: dict[Spans, programs.Program] = {}
+        self.base = ref(self)  # what it was derived from
         #: What transforms make of it.
         self.made: dict[Any, Any] = {}
 
@@ -76,7 +78,9 @@ class Recorded:
 
     def derived(self, graph: programs.FrozenGraph, template: Nesting) -> Recorded:
         """Another graph over these inputs."""
-        return Recorded(graph, template, self.arguments, self._values, self.captured, self._nodes)
+        made = Recorded(graph, template, self.arguments, self._values, self.captured, self._nodes)
+        made.base = self.base
+        return made
 
     def found(self) -> list[Value]:
         """The Values that the function finds elsewhere."""

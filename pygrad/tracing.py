@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,9 +34,10 @@ class TraceError(RuntimeError):
 
 class _Thread(threading.local):
     era = 0  # of the trace that is on in this thread; 0: none
+    inputs: Sequence[Value] = ()  # in which functions are differentiated that run without a trace
 
 
-_here = _Thread()
+here = _Thread()
 _lock = threading.RLock()  # a finalizer may compile a function while it is held
 #: So many are on, in all threads.
 traces = 0
@@ -45,7 +46,7 @@ _originals: list[tuple[Any, str, Any]] = []
 
 def is_tracing() -> bool:
     """Whether this thread is recording a function to compile it."""
-    return traces > 0 and _here.era != 0
+    return traces > 0 and here.era != 0
 
 
 def constant(x: Any) -> Any:
@@ -56,11 +57,11 @@ def constant(x: Any) -> Any:
     >>> constant(Value(2.0))
     2.0
     """
-    era, _here.era = _here.era, 0
+    era, here.era = here.era, 0
     try:
         return map_leaves(lambda leaf: leaf.data if isinstance(leaf, Value) else leaf, x)
     finally:
-        _here.era = era
+        here.era = era
 
 
 def user_line() -> str:
@@ -90,7 +91,7 @@ def refuse(message: str, **names: str) -> NoReturn:
 def _is_closed(value: Value) -> bool:
     from pygrad._backends import programs
 
-    return _here.era != 0 and programs.depends(value, _here.era)
+    return here.era != 0 and programs.depends(value, here.era)
 
 
 def _guarded_number(name: str, original: Any) -> property:
@@ -108,7 +109,7 @@ def _guarded_setattr(original: Callable[..., None], numbers: dict[str, Any]) -> 
     is_python = isinstance(original, types.FunctionType)
 
     def __setattr__(self: Value, name: str, value: Any) -> None:
-        if _here.era and name in ("data", "grad", "_backward"):
+        if here.era and name in ("data", "grad", "_backward"):
             refuse(_CHANGED, name=f"{name} of a Value is assigned")
         if is_python:
             original(self, name, value)
@@ -130,7 +131,7 @@ def _guarded_delattr(self: Value, name: str) -> None:
 
 def _guarded_call(shown: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*arguments: Any) -> Any:
-        if _here.era:
+        if here.era:
             refuse(_CHANGED, name=f"{shown} is called")
         return original(*arguments)
 
@@ -168,17 +169,17 @@ def tracing() -> Iterator[int]:
     from pygrad._backends import programs
 
     global traces
-    era, outer = programs.begin_trace(), _here.era
+    era, outer = programs.begin_trace(), here.era
     try:
         with _lock:
             traces += 1
             if traces == 1:
                 _close()
-        _here.era = era
+        here.era = era
         try:
             yield era
         finally:
-            _here.era = outer
+            here.era = outer
             with _lock:
                 traces -= 1
                 if traces == 0:
@@ -193,7 +194,7 @@ def _after_fork() -> None:
 
     global _lock, traces
     _lock = threading.RLock()
-    mine = int(_here.era != 0)
+    mine = int(here.era != 0)
     for _ in range(traces - mine):
         programs.end_trace()
     traces = min(traces, mine)

@@ -8,8 +8,11 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any, Callable
 
+from pygrad import tracing
 from pygrad._backends.interface import required_number
+from pygrad._nested import leaves as leaves_of
 from pygrad._nested import map_leaves
+from pygrad.copying import topological
 from pygrad.value import Value
 
 
@@ -24,7 +27,7 @@ class Transform:
             raise TypeError(f"a function is needed, not {type(f).__name__}")
         for place in argnum if isinstance(argnum, tuple) else (argnum,):
             if not hasattr(type(place), "__index__"):
-                raise TypeError(f"argnum must be an integer, not {type(place).__name__}")
+                raise TypeError(f"argnum must be an integer, or a tuple of them, not {type(place).__name__}")
         update_wrapper(self, f, updated=())
         self.f, self.argnum = f, argnum
 
@@ -74,8 +77,42 @@ def lifted(args: tuple[Any, ...], places: Iterable[int]) -> tuple[list[Any], lis
     """The arguments with a leaf for each number of some of them, and these."""
     chosen = list(args)
     for place in {*places}:
-        chosen[place] = map_leaves(lambda number: Value(required_number(number, "an argument")), args[place])
+        chosen[place] = map_leaves(lambda number: Value(required_argument(number)), args[place])
     return chosen, [chosen[place] for place in places]
+
+
+_NESTED = "Within a function that is itself differentiated write grad(grad(f)): derivatives are numbers"
+
+
+def required_argument(x: Any) -> float:
+    """A number to differentiate in. TypeError for what is none."""
+    if isinstance(x, Value):
+        raise TypeError(f"an argument must be a real number, not Value. {_NESTED}")
+    return required_number(x, "an argument")
+
+
+def result_of(f: Any, args: list[Any], kwargs: dict[str, Any], xs: list[Any]) -> Any:
+    """What f returns, while `check_around` looks out for the leaves in some of these arguments, ``xs``."""
+    outer = tracing.here.inputs
+    tracing.here.inputs = [*outer, *leaves_of(xs)]
+    try:
+        return f(*args, **kwargs)
+    finally:
+        tracing.here.inputs = outer
+
+
+def check_around(values: Iterable[Any], recorded: Any = None) -> None:
+    """TypeError where something that is computed here as plain numbers, from Values among these and those that a
+    recorded function finds, depends on what a function is differentiated in that runs now."""
+    if not tracing.here.inputs:
+        return
+    found = [*values, *(recorded.found() if recorded else ())]
+    reached = topological([value for value in found if isinstance(value, Value)])
+    if not {*reached}.isdisjoint(tracing.here.inputs):
+        raise TypeError(
+            f"numbers are computed of what depends on an argument of the function around. {_NESTED}, as rows that no "
+            "vmap(..., reduce=...) adds up"
+        )
 
 
 def compiled_in(f: Any) -> Any:

@@ -13,11 +13,7 @@ class Value(_Operations):
     label: str
     _backward: Callable[[], Any]
     def __init__(
-        self,
-        data: Number,
-        _children: Iterable[Value] = ...,
-        _op: str | Sequence[Number] = ...,
-        label: str = ...,
+        self, data: Number, _children: Iterable[Value] = ..., _op: str | Sequence[Number] = ..., label: str = ...
     ) -> None: ...
     @property
     def _prev(self) -> set[Value]: ...

@@ -1257,6 +1257,24 @@ def test_a_new_value_in_the_place_of_one_that_lives_on(no_leak):
     PLACES["w"] = Value(1.0)
 
 
+class WithoutWeakReferences:
+    __slots__ = ("__dict__",)
+
+    def __init__(self):
+        self.w = Value(1.0)
+
+    def scaled(self, x):
+        return self.w * x
+
+
+def test_an_attribute_of_what_has_no_weak_references():
+    thing = WithoutWeakReferences()
+    f, old = pygrad.compile(thing.scaled), thing.w
+    assert f(2.0).data == 2.0
+    thing.w = Value(3.0)
+    assert f(2.0).data == 6.0 and old.data == 1.0
+
+
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere objects go with a collection")
 def test_programs_go_without_a_collection(no_leak):
     """With the function, or the graph, that had them: in no cycle they wait for one."""

@@ -158,7 +158,7 @@ def test_no_argument_to_differentiate_in():
             with pytest.raises(TypeError, match=f"^there is no argument {argnum} to differentiate in: 1 were given$"):
                 transform(lambda x: x, argnum=argnum)(1.0)
         for argnum in ("x", 1.0, None, (0, "x")):
-            with pytest.raises(TypeError, match=r"^argnum must be an integer, not "):
+            with pytest.raises(TypeError, match=r"^argnum must be an integer, or a tuple of them, not "):
                 transform(lambda x: x, argnum=argnum)
         with pytest.raises(TypeError, match=r"^a function is needed, not float$"):
             transform(3.0)
@@ -408,3 +408,34 @@ def test_of_a_compiled_method(no_leak):
         grad(line.power, argnum=3)(2, 3.0)
     with pytest.raises(TypeError, match="is static"):
         grad(line.power)(2, 3.0)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_derivatives_within_a_differentiated_function(compiled):
+    """They are numbers: what depends on the outer argument would lose its derivative without a word."""
+    make = pygrad.compile if compiled else lambda f: f
+    of_one, of_two = make(lambda y: y**3), make(lambda y, x: x * y * y)
+    for inner in (
+        lambda x: pygrad.grad(of_one)(x),
+        lambda x: pygrad.grad(of_two)(3.0, x),
+        lambda x: pygrad.value_and_grad(make(lambda y: x * y))(3.0)[1],
+        lambda x: pygrad.hessian(make(lambda y: x * y * y))(3.0),
+        lambda x: pygrad.hvp(make(lambda y: x * y * y))(3.0, 1.0),
+        lambda x: pygrad.jvp(make(lambda y: x * y))(3.0, 1.0),
+    ):
+        for outer in (pygrad.grad, pygrad.hessian):
+            with pytest.raises(TypeError, match=r"itself differentiated write grad\(grad\(f\)\)"):
+                outer(inner)(2.0)
+    assert pygrad.grad(lambda x: x * x * pygrad.grad(of_one)(3.0))(2.0) == 108.0  # it does not depend on x
+    assert pygrad.grad(of_one)(2.0) == 12.0
+
+
+def test_a_hessian_in_no_numbers():
+    assert pygrad.hessian(lambda x: Value(1.0))([]) == []
+    assert pygrad.hessian(lambda x, y: x[0] * x[0], (0, 1))([2.0], []) == (([[2.0]], [[]]), ([], []))
+
+
+def test_keywords_of_a_compiled_function_of_numbers():
+    f = pygrad.compile(lambda x, **kwargs: x * kwargs.get("k", 1.0))
+    assert pygrad.grad(f)(2.0) == 1.0
+    assert pygrad.value_and_grad(f)(2.0, k=3.0) == (6.0, 3.0)

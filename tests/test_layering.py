@@ -22,8 +22,8 @@ _backends
 _backends.programs
 _backends.rows
 value
-engine copying tracing export _structure _places transform
-graph recorded
+engine copying tracing export _structure _places
+graph recorded transform
 compiled derivatives
 nn losses functional
 batches optim arrays draw

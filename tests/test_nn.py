@@ -6,6 +6,8 @@ import copy
 import gc
 import pickle
 import random
+import sys
+import weakref
 
 import pytest
 
@@ -214,3 +216,16 @@ def test_a_compiled_model_of_another_class():
     assert model.compile()([0.5, 0.25]).data == expected
     assert pickle.loads(pickle.dumps(model))([0.5, 0.25]).data == expected
     assert pygrad.compile(lambda x: model(x) + 1.0)([0.5, 0.25]).data == expected + 1.0
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere objects go with a collection")
+def test_a_compiled_model_goes_without_a_collection():
+    model = MLP(2, [3, 1]).compile()
+    model([1.0, 2.0]).backward()
+    gone = weakref.ref(model)
+    gc.disable()
+    try:
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()

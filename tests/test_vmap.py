@@ -742,3 +742,23 @@ for _ in range(60):
 print(held() - before < 3 * 2**20, held() - before)
 """
     assert run_python(program).startswith("True")
+
+
+def test_a_default_that_changes_between_calls():
+    weights = [2.0]
+    f = pygrad.vmap(lambda x, w=weights: x * w[0])
+    assert f([1.0, 2.0]).tolist() == [2.0, 4.0]
+    weights[0] = 5.0
+    assert f([1.0, 2.0]).tolist() == [5.0, 10.0]
+
+
+def test_rows_within_a_differentiated_function():
+    """Results that are numbers would lose their derivatives without a word; a sum over rows has them."""
+    for inner in (
+        lambda x: pygrad.vmap(lambda y: x * y)([1.0, 2.0])[0],
+        lambda x: pygrad.vmap(lambda y, z: z * y, in_axes=(0, None))([1.0, 2.0], x)[0],
+        lambda x: pygrad.vmap(pygrad.grad(lambda y, z: z * y), in_axes=(0, None), reduce="sum")([1.0, 2.0], x),
+    ):
+        with pytest.raises(TypeError, match=r"itself differentiated write grad\(grad\(f\)\)"):
+            pygrad.grad(inner)(2.0)
+    assert pygrad.grad(lambda x: pygrad.vmap(lambda y: x * y, reduce="sum")([1.0, 2.0]))(2.0) == 3.0

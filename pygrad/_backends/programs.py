@@ -43,6 +43,13 @@ def error_of(status: int) -> Exception:
     return kind(text(lib.pg_status_text(status)))  # type: ignore[no-any-return]
 
 
+def owned(pointer: Any, free: Any) -> Any:
+    """What the library made, freed with its last reference."""
+    if pointer == ffi.NULL:
+        raise MemoryError("no memory for a graph or a program")
+    return ffi.gc(pointer, free)
+
+
 def _arrays(graph: Any) -> tuple[bytes, array[int], array[float], array[int]]:
     """An op code for each node; operands, those of a list after their count; numbers; outputs."""
     size = lib.pg_graph_measure(graph)
@@ -80,12 +87,9 @@ class Program:
     """What computes a graph's outputs and, for each, its derivatives in the wanted inputs."""
 
     def __init__(self, graph: FrozenGraph, wanted: Sequence[int], passes: int) -> None:
-        made = lib.pg_compile(graph.pointer, len(wanted), wanted, passes)
-        if made == ffi.NULL:
-            raise MemoryError("no memory for a program")
-        self.pointer = ffi.gc(made, lib.pg_program_free)
-        self.inputs, self.outputs = graph.inputs, lib.pg_program_outputs(made)
-        self.length = lib.pg_program_instructions(made)
+        self.pointer = owned(lib.pg_compile(graph.pointer, len(wanted), wanted, passes), lib.pg_program_free)
+        self.inputs, self.outputs = graph.inputs, lib.pg_program_outputs(self.pointer)
+        self.length = lib.pg_program_instructions(self.pointer)
         self._graph = graph.root  # not the object, which has its programs: they go together with it
         self._run = lib.pg_run_aside if self.length > LONG else lib.pg_run
         self._spare: list[Any] = []
@@ -136,7 +140,7 @@ class FrozenGraph:
     """The graph of some outputs, apart from the arena."""
 
     def __init__(self, pointer: Any) -> None:
-        self.pointer = ffi.gc(pointer, lib.pg_graph_free)
+        self.pointer = owned(pointer, lib.pg_graph_free)
         self.root = self.pointer  # of a derived graph: whose errors a run raises
         self.inputs: int = lib.pg_graph_inputs(pointer)
         self._programs: dict[tuple[tuple[int, ...], int], Program] = {}
@@ -169,10 +173,7 @@ class FrozenGraph:
         """The graph of the outputs' derivatives in the wanted inputs, after the outputs themselves if ``values``; or
         ``tangents``, along a direction whose components are more inputs, the last ones."""
         how = (lib.PG_WITH_VALUES if values else 0) | (lib.PG_TANGENTS if tangents else 0)
-        made = lib.pg_derive(self.pointer, len(wanted), list(wanted), how)
-        if made == ffi.NULL:
-            raise MemoryError("no memory for a graph")
-        graph = FrozenGraph(made)
+        graph = FrozenGraph(lib.pg_derive(self.pointer, len(wanted), list(wanted), how))
         graph.root = self.root
         return graph
 
@@ -252,8 +253,7 @@ MAGIC, VERSION = b"pygrad graph\n", 1
 
 
 def _codes_of(names: bytes) -> list[int]:
-    known = {}
-    code = 0
+    known, code = {}, 0
     while name := text(lib.pg_name(code)) or (code < 2 and "-"):
         known[name] = code
         code += 1

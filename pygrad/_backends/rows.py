@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from pygrad._backends.programs import FrozenGraph, error_of, error_of_run
+from pygrad._backends.programs import FrozenGraph, error_of, error_of_run, owned
 from pygrad._cffi import ffi, lib
 
 #: A thread is begun for so many instructions and rows: they take ten times as long as beginning it does.
@@ -56,9 +56,7 @@ class RowProgram:
 
     def __init__(self, graph: FrozenGraph, by_row: bytes, wanted: Sequence[int] = (), reduced: bool = False) -> None:
         made = lib.pg_compile_rows(graph.pointer, len(wanted), list(wanted), by_row, reduced, lib.PG_ALL_PASSES)
-        if made == ffi.NULL:
-            raise MemoryError("no memory for a program")
-        self.pointer = ffi.gc(made, lib.pg_program_free)
+        self.pointer = owned(made, lib.pg_program_free)
         self.inputs, self.outputs = graph.inputs, lib.pg_program_outputs(made)
         self._length = lib.pg_program_instructions(made) + 1
         self._graph, self._by_row = graph.root, by_row

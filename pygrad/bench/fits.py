@@ -52,24 +52,22 @@ _CLOSE = {"ftol": 1e-12, "gtol": 1e-8, "maxfun": 10**6}
 def first_order(f: Callable[..., Any], fit: Callable[..., Any], size: int) -> Result:
     """With gradients and a Jacobian; f and fit may be compiled. Evaluations are those of f and its gradient, and those
     of the residuals."""
-    from scipy.optimize import least_squares, minimize
-
-    minima = Minima(size)
-    both, slopes = minima.counted(value_and_grad(f)), jacobian(fit)
-    of_floats = minima.counted(residuals)
-    minima.add(f"Rosenbrock, {size}", lambda: minimize(both, minima.start, jac=True, method="L-BFGS-B", options=_CLOSE))
-    minima.add("a fit", lambda: least_squares(of_floats, [1.0, 1.0, 0.0], jac=slopes))
-    return minima.result()
+    return _first_order(value_and_grad(f), True, jacobian(fit), size)
 
 
 def by_differences(size: int) -> Result:
     """The same of plain floats."""
+    return _first_order(lambda x: rosenbrock(x.tolist()), None, "2-point", size)
+
+
+def _first_order(f: Callable[..., Any], has_gradient: bool | None, slopes: Any, size: int) -> Result:
     from scipy.optimize import least_squares, minimize
 
     minima = Minima(size)
-    f, of_floats = minima.counted(lambda x: rosenbrock(x.tolist())), minima.counted(residuals)
-    minima.add(f"Rosenbrock, {size}", lambda: minimize(f, minima.start, method="L-BFGS-B", options=_CLOSE))
-    minima.add("a fit", lambda: least_squares(of_floats, [1.0, 1.0, 0.0]))
+    f, fit = minima.counted(f), minima.counted(residuals)
+    how = {"jac": has_gradient, "method": "L-BFGS-B", "options": _CLOSE}
+    minima.add(f"Rosenbrock, {size}", lambda: minimize(f, minima.start, **how))
+    minima.add("a fit", lambda: least_squares(fit, [1.0, 1.0, 0.0], jac=slopes))
     return minima.result()
 
 

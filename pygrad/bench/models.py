@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
@@ -21,6 +22,12 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     start = perf_counter()
     result = action()
     return perf_counter() - start, result
+
+
+def flat(result: tuple[Any, Iterable[Any]]) -> list[float]:
+    """A value and its derivatives."""
+    value, slopes = result
+    return [float(value), *map(float, slopes)]
 
 
 WIDTH = 32

@@ -12,9 +12,9 @@ from pygrad import optim
 from pygrad.batches import vmap
 from pygrad.bench import fits
 from pygrad.bench.cmpad import CMPAD
-from pygrad.bench.models import GPT, NAMES, Network, Result, model_step
+from pygrad.bench.models import GPT, NAMES, Network, Result, flat, model_step
 from pygrad.bench.programs import PROGRAMS, Prepared, Program, calls, each_program, rosenbrock, seed_loss
-from pygrad.bench.rows import Rows, Way
+from pygrad.bench.rows import Way, row_by_row
 from pygrad.compiled import compile
 from pygrad.functional import value_and_grad
 from pygrad.value import Value, functions
@@ -41,11 +41,7 @@ def _set_up(program: Program) -> Prepared:
     def run() -> Any:
         return value_and_grad(compile(program.function))(program.numbers)
 
-    def read() -> list[float]:
-        value, slopes = run()
-        return [value, *slopes]
-
-    return run, read
+    return run, lambda: flat(run())
 
 
 def _train(model: Any, loss: Callable[..., Any], optimizer: Any, *arguments: Any) -> Callable[[], Result]:
@@ -83,28 +79,13 @@ def _break_even() -> Result:
         for function in eager, compiled:
             times.append(perf_counter())
             for _ in range(repeats):
-                value, slopes = function(numbers)
-            values += [value, *slopes]
+                result = function(numbers)
+            values += flat(result)
         times.append(perf_counter())
         first, before, after = (end - start for start, end in zip(times, times[1:]))
         saved = (before - after) / repeats
         amounts[f"{program.name}, runs"] = math.ceil(first / saved) if saved > 0.0 else "it does not pay"
     return Result(amounts, values)
-
-
-def _mean_of_calls(model: Rows, x: list[float], terms: list[float], rows: list[list[float]]) -> Any:
-    differentiate = value_and_grad(_compiled_once(model.function))
-    total, sums = 0.0, [0.0] * len(x)
-    for row in rows:
-        value, slopes = differentiate(x, terms, row)
-        total += value
-        sums = [a + b for a, b in zip(sums, slopes)]
-    return total / len(rows), [s / len(rows) for s in sums]
-
-
-def _each_call(model: Rows, rows: list[list[float]]) -> Any:
-    differentiate = value_and_grad(_compiled_once(model.function))
-    return tuple(zip(*[differentiate(row) for row in rows]))
 
 
 _compiled_once = cache(compile)
@@ -126,7 +107,7 @@ def compiled_programs() -> Programs:
         "cmpad-setup": partial(each_program, _set_up, 1000, programs=CMPAD),
         "scipy": partial(fits.first_order, compile(rosenbrock), compile(fits.residuals)),
         "newton": partial(fits.second_order, compile(rosenbrock)),
-        **Way(_mean_of_calls, _each_call, most=1e7).programs(),
+        **row_by_row(lambda function: value_and_grad(_compiled_once(function))).programs(),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from pygrad.bench import row_peers
 from pygrad.bench.cmpad import CMPAD
-from pygrad.bench.models import WIDTH, Result, add_rows, leaves, recorded, timed
+from pygrad.bench.models import WIDTH, Result, add_rows, flat, leaves, recorded, timed
 from pygrad.bench.ours import Programs
 from pygrad.bench.programs import Prepared, Program, each_program, seed_loss
 
@@ -34,9 +34,7 @@ def _seed(train: Callable[[], Iterable[Any]]) -> Result:
 def _rows(differentiate: Callable[[], tuple[Any, Any]]) -> Result:
     """For libraries that record and reverse in one call, which returns the total and its derivatives."""
     seconds, (total, slopes) = timed(differentiate)
-    return Result(
-        {"record and reverse": seconds / OPERATIONS}, [float(total), *(float(slopes[i]) for i in range(WIDTH))]
-    )
+    return Result({"record and reverse": seconds / OPERATIONS}, flat((total, [slopes[i] for i in range(WIDTH)])))
 
 
 def _cmpad(prepare: Callable[[Program], Prepared], set_up: Callable[[Program], Prepared], runs: int = 1000) -> Programs:
@@ -104,12 +102,8 @@ def _jax() -> Programs:
         both = jax.jit(jax.value_and_grad(lambda array: program.function(list(array))))
         numbers = jnp.array(program.numbers)
 
-        def read() -> list[Any]:
-            value, slopes = both(numbers)
-            return [value, *slopes.tolist()]
-
-        read()
-        return lambda: jax.block_until_ready(both(numbers)), read
+        both(numbers)
+        return lambda: jax.block_until_ready(both(numbers)), lambda: flat(jax.device_get(both(numbers)))
 
     def set_up(program: Program) -> Prepared:
         return lambda: prepare.__wrapped__(program)[1](), prepare(program)[1]
@@ -134,13 +128,8 @@ def _autograd() -> Programs:
     ArrayBox.relu = lambda x: np.maximum(x, 0.0)
 
     def prepare(program: Program) -> Prepared:
-        differentiate = value_and_grad(program.function)
-
-        def read() -> list[Any]:
-            value, slopes = differentiate(list(program.numbers))
-            return [value, *slopes]
-
-        return read, read
+        differentiate = partial(value_and_grad(program.function), list(program.numbers))
+        return differentiate, lambda: flat(differentiate())
 
     both = value_and_grad(lambda xs: add_rows(xs, OPERATIONS))
     return {
@@ -216,30 +205,13 @@ def _xad() -> Programs:
     def prepare(program: Program) -> Prepared:
         def read() -> list[float]:
             with adjoint.Tape() as tape:
-                xs = [adjoint.Real(x) for x in program.numbers]
-                tape.registerInputs(xs)
-                tape.newRecording()
-                value = program.function(xs)
-                tape.registerOutput(value)
-                value.derivative = 1.0
-                tape.computeAdjoints()
-                return [value.value, *(x.derivative for x in xs)]
+                return flat(row_peers.on_tape(tape, adjoint.Real, program.function, program.numbers))
 
         return read, read
 
     def train() -> list[float]:
-        params = [2.0, 3.0]
         with adjoint.Tape() as tape:
-            for _ in range(ITERATIONS):
-                xs = [adjoint.Real(p) for p in params]
-                tape.registerInputs(xs)
-                tape.newRecording()
-                loss = seed_loss(xs)
-                tape.registerOutput(loss)
-                loss.derivative = 1.0
-                tape.computeAdjoints()
-                params = [p - 0.1 * x.derivative for p, x in zip(params, xs)]
-        return params
+            return _descend(lambda params: row_peers.on_tape(tape, adjoint.Real, seed_loss, params)[1])
 
     def rows() -> Result:
         with adjoint.Tape() as tape:

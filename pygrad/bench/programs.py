@@ -8,7 +8,7 @@ from functools import cache
 from time import perf_counter
 from typing import Any, Callable, NamedTuple
 
-from pygrad.bench.models import GPT, NAMES, Network, Result
+from pygrad.bench.models import GPT, NAMES, Network, Result, flat
 from pygrad.copying import topological
 from pygrad.functional import value_and_grad
 from pygrad.value import Value
@@ -71,7 +71,11 @@ PROGRAMS = (
 @cache
 def operations(program: Program) -> int:
     """So many a run of it records."""
-    root = program.function([Value(x) for x in program.numbers])
+    return recorded_operations(program.function, program.numbers)
+
+
+def recorded_operations(function: Callable[..., Any], numbers: Iterable[float], *others: Any) -> int:
+    root = function([Value(x) for x in numbers], *others)
     return sum(1 for value in topological([root]) if value._op)
 
 
@@ -115,5 +119,5 @@ def calls(function: Callable[[Any, Any], Any], kind: Callable[[float], Any], rep
     for _ in range(repeats):
         gradient(2.0, 3.0)
     end = perf_counter()
-    value, slopes = gradient(2.0, 3.0)
-    return Result({"call": (middle - start) / repeats, "value_and_grad": (end - middle) / repeats}, [value, *slopes])
+    amounts = {"call": (middle - start) / repeats, "value_and_grad": (end - middle) / repeats}
+    return Result(amounts, flat(gradient(2.0, 3.0)))

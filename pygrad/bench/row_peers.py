@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any, Callable
 
 from pygrad.bench.finance import ENDS, PERIOD
 from pygrad.bench.models import Network, Result, timed
-from pygrad.bench.rows import Rows, Way
+from pygrad.bench.rows import Rows, Way, mean_of
 
 Programs = dict[str, Callable[..., Result]]
 
@@ -88,34 +89,29 @@ def casadi() -> Programs:
     return Way(mean, each, lambda rows: casadi.DM(rows).T).programs()
 
 
+def on_tape(tape: Any, kind: Any, function: Callable[..., Any], x: Iterable[float], *others: Any) -> Any:
+    """A new recording of xad's: the value, and its derivatives in x."""
+    xs = [kind(number) for number in x]
+    tape.registerInputs(xs)
+    tape.newRecording()
+    value = function(xs, *others)
+    tape.registerOutput(value)
+    value.derivative = 1.0
+    tape.computeAdjoints()
+    return value.value, [x.derivative for x in xs]
+
+
 def xad() -> Programs:
     """A recording for each row, on one tape."""
-    import xad.adj_1st as adjoint
-
-    def each_row(function: Callable[[Any, list[float]], Any], start: Callable[[list[float]], Any], rows: Any) -> Any:
-        with adjoint.Tape() as tape:
-            for row in rows:
-                xs = start(row)
-                tape.registerInputs(xs)
-                tape.newRecording()
-                value = function(xs, row)
-                tape.registerOutput(value)
-                value.derivative = 1.0
-                tape.computeAdjoints()
-                yield value.value, [x.derivative for x in xs]
-
-    def leaves(numbers: list[float]) -> list[Any]:
-        return [adjoint.Real(number) for number in numbers]
+    from xad.adj_1st import Real, Tape
 
     def mean(model: Rows, x: list[float], terms: list[float], rows: Any) -> Any:
-        total, sums = 0.0, [0.0] * len(x)
-        for value, slopes in each_row(lambda xs, row: model.function(xs, terms, row), lambda _: leaves(x), rows):
-            total += value
-            sums = [a + b for a, b in zip(sums, slopes)]
-        return total / len(rows), [s / len(rows) for s in sums]
+        with Tape() as tape:
+            return mean_of([on_tape(tape, Real, model.function, x, terms, row) for row in rows])
 
     def each(model: Rows, rows: Any) -> Any:
-        return tuple(zip(*each_row(lambda xs, _: model.function(xs), leaves, rows)))
+        with Tape() as tape:
+            return tuple(zip(*[on_tape(tape, Real, model.function, row) for row in rows]))
 
     return Way(mean, each, most=1e6).programs()
 

@@ -9,10 +9,8 @@ from itertools import chain
 from typing import Any, Callable, NamedTuple
 
 from pygrad.bench.finance import PERIOD, asian, libor
-from pygrad.bench.models import Result, timed
-from pygrad.bench.programs import price
-from pygrad.copying import topological
-from pygrad.value import Value
+from pygrad.bench.models import Result, flat, timed
+from pygrad.bench.programs import price, recorded_operations
 
 MEASURE = "gradient"
 #: So many rows are compared where not all are computed.
@@ -30,13 +28,8 @@ class Rows(NamedTuple):
 
     def operations(self) -> int:
         """So many a row records."""
-        row = self.rows[0]
-        if self.points:
-            x, terms = self.points[0]
-            root = self.function([Value(number) for number in x], terms, row)
-        else:
-            root = self.function([Value(number) for number in row])
-        return sum(1 for value in topological([root]) if value._op)
+        x, *others = (*self.points[0], self.rows[0]) if self.points else (self.rows[0],)
+        return recorded_operations(self.function, x, *others)
 
 
 class Way(NamedTuple):
@@ -62,21 +55,35 @@ class Way(NamedTuple):
         points = model.points[: max(1, times // len(rows))]
         given = self.convert(rows)
         if model.points:
-            values = _flat(self.mean(model, *points[0], self.convert(rows[:FEW])))
+            values = flat(self.mean(model, *points[0], self.convert(rows[:FEW])))
             seconds, results = timed(lambda: [self.mean(model, *point, given) for point in points])
             if len(rows) == len(model.rows):
-                values += chain.from_iterable(map(_flat, results))
+                values += chain.from_iterable(map(flat, results))
         else:
             seconds, results = timed(lambda: self.each(model, given))
-            values = list(chain.from_iterable(map(_flat, zip(*results))))
+            values = list(chain.from_iterable(map(flat, zip(*results))))
         done = len(rows) * max(1, len(points))
         note = f", {len(points)} x {len(rows):,} rows" if points else f", {len(rows):,} rows"
         return Result({MEASURE: seconds / (operations * done)}, values, note)
 
 
-def _flat(result: tuple[Any, Iterable[Any]]) -> list[float]:
-    value, slopes = result
-    return [float(value), *map(float, slopes)]
+def mean_of(results: Iterable[tuple[float, Iterable[float]]]) -> tuple[float, list[float]]:
+    """Of values, and of their gradients."""
+    values, slopes = zip(*results)
+    return sum(values) / len(values), [sum(column) / len(values) for column in zip(*slopes)]
+
+
+def row_by_row(differentiated: Callable[[Any], Callable[..., tuple[float, Iterable[float]]]]) -> Way:
+    """Calls, for each row, of what makes of a function its value and its gradient in the first argument."""
+
+    def mean(model: Rows, x: list[float], terms: list[float], rows: Any) -> Any:
+        call = differentiated(model.function)
+        return mean_of([call(x, terms, row) for row in rows])
+
+    def each(model: Rows, rows: Any) -> Any:
+        return tuple(zip(*map(differentiated(model.function), rows)))
+
+    return Way(mean, each, most=1e7)
 
 
 def _normals(rows: int, columns: int) -> list[list[float]]:
@@ -97,10 +104,7 @@ def asian_options(paths: int) -> Rows:
     """A trade for each ten paths; a year of daily steps."""
     draw = random.Random(7)
     points = [
-        (
-            [100.0, draw.uniform(0.1, 0.4), draw.uniform(0.0, 0.05)],
-            [draw.uniform(80.0, 120.0), draw.uniform(0.5, 2.0)],
-        )
+        ([100.0, draw.uniform(0.1, 0.4), draw.uniform(0.0, 0.05)], [draw.uniform(80.0, 120.0), draw.uniform(0.5, 2.0)])
         for _ in range(max(1, paths // 10))
     ]
     return Rows("asian", asian, _normals(paths, 252), tuple(points))

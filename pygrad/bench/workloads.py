@@ -14,7 +14,7 @@ from pygrad.bench.cmpad import CMPAD
 from pygrad.bench.contenders import CFFI, COMPILED, EAGER, FLOATS, LEAN, NATIVE, PURE, Contender
 from pygrad.bench.models import Result, timed
 from pygrad.bench.programs import Prepared, Program
-from pygrad.bench.rows import MEASURE, Rows, Way
+from pygrad.bench.rows import MEASURE, row_by_row
 
 
 class Workload(NamedTuple):
@@ -153,26 +153,17 @@ def _row_by_row(name: str, contender: Contender, size: int) -> Result:
     """Recorded and reversed. Floats have the time of an operation of `rows`."""
     if contender.kind is float:
         return Result({MEASURE: _float_operation()}, [])
-    kind = contender.kind
 
-    def mean(model: Rows, x: list[float], terms: list[float], rows: list[list[float]]) -> Any:
-        xs, total = [kind(number) for number in x], 0.0
-        for row in rows:
-            value = model.function(xs, terms, row)
+    def differentiated(function: Callable[..., Any]) -> Any:
+        def call(x: list[float], *others: list[float]) -> tuple[float, list[float]]:
+            xs = [contender.kind(number) for number in x]
+            value = function(xs, *others)
             value.backward()
-            total += value.data
-        return total / len(rows), [leaf.grad / len(rows) for leaf in xs]
+            return value.data, [leaf.grad for leaf in xs]
 
-    def each(model: Rows, rows: list[list[float]]) -> Any:
-        results = []
-        for row in rows:
-            xs = [kind(number) for number in row]
-            value = model.function(xs)
-            value.backward()
-            results.append((value.data, [leaf.grad for leaf in xs]))
-        return tuple(zip(*results))
+        return call
 
-    return Way(mean, each, most=1e7).programs()[name](size)
+    return row_by_row(differentiated).programs()[name](size)
 
 
 def _scipy(contender: Contender, size: int) -> Result:

@@ -85,11 +85,7 @@ class LinearLR(Schedule):
     """From ``start_factor`` to ``end_factor`` times the rate in ``total_iters`` steps, then constant."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1.0 / 3.0,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
+        self, optimizer: Optimizer, start_factor: float = 1.0 / 3.0, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
         factors = required_number(start_factor, "start_factor"), required_number(end_factor, "end_factor")
         if not 0.0 < factors[0] <= 1.0 or not 0.0 <= factors[1] <= 1.0:

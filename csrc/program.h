@@ -6,7 +6,7 @@
  * A graph is the recorded nodes, renumbered: the inputs first, operands before results. forward.c emits instructions for
  * its values, lists written out; derive.c those for its derivatives, out of the op table's partials, so that one set of
  * operations computes all. emit.c folds numbers and makes equal instructions one; schedule.c groups what is needed by
- * depth and operation.
+ * depth and operation. compile.c leads all this.
  *
  * Neither changes once it is made; a run has memory of its own. All of it is linear in time and memory, without
  * recursion. */

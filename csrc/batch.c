@@ -176,7 +176,7 @@ static register_block *take_lanes(pg_program *program, int threads)
     register_block *block = pgi_exchange_pointer(&program->idle_lanes, NULL);
     if (block && block->threads >= threads) return block;
     pgi_give(m, block);
-    if (lanes_size(program) > SIZE_MAX / 2 / (size_t)threads) return NULL;
+    if (program->each.registers > SIZE_MAX / 4 / sizeof(double[PG_LANES]) / (size_t)threads) return NULL;
     block = pgi_take(m, 2 * PG_LINE + (size_t)threads * lanes_size(program), 1);
     if (block) *block = (register_block){(size_t)threads * lanes_size(program), threads};
     return block;

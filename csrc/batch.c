@@ -2,6 +2,7 @@
  * up by itself what is reduced, and chunks are added up in their order: threads change no bit. */
 #define _POSIX_C_SOURCE 200809L /* nanosleep, in lock.h */
 
+#include "graph.h"
 #include "lanes.h"
 #include "lock.h"
 #include "run.h"
@@ -174,9 +175,9 @@ static register_block *take_lanes(pg_program *program, int threads)
     const pg_memory *m = &program->memory;
     register_block *block = pgi_exchange_pointer(&program->idle_lanes, NULL);
     if (block && block->threads >= threads) return block;
-    if (block) m->resize(m->context, block, 0);
-    if (lanes_size(program) > SIZE_MAX / 2 / (size_t)threads) return NULL;
-    block = m->resize(m->context, NULL, 2 * PG_LINE + (size_t)threads * lanes_size(program));
+    pgi_give(m, block);
+    if (program->each.registers > SIZE_MAX / 4 / sizeof(double[PG_LANES]) / (size_t)threads) return NULL;
+    block = pgi_take(m, 2 * PG_LINE + (size_t)threads * lanes_size(program), 1);
     if (block) *block = (register_block){(size_t)threads * lanes_size(program), threads};
     return block;
 }
@@ -184,7 +185,7 @@ static register_block *take_lanes(pg_program *program, int threads)
 static void give_lanes(pg_program *program, register_block *block)
 {
     if (block->size <= PG_MOST_IDLE) block = pgi_exchange_pointer(&program->idle_lanes, block);
-    if (block) program->memory.resize(program->memory.context, block, 0);
+    pgi_give(&program->memory, block);
 }
 
 /* The registers of a thread. */
@@ -237,8 +238,7 @@ int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, 
     if (threads > (int)(to - from)) threads = (int)(to - from);
     if (threads < 1) threads = 1;
     once = pgi_take_registers(program);
-    if (once && (block = take_lanes(program, threads)) &&
-        (c.sums = m->resize(m->context, NULL, (sums + 1) * sizeof(double)))) {
+    if (once && (block = take_lanes(program, threads)) && (c.sums = pgi_take(m, sums, sizeof *c.sums))) {
         if (program->inputs) memcpy(once + program->numbers.count, rows->once, program->inputs * sizeof *once);
         c.once = once;
         c.once_failed = pgi_execute(program, once);
@@ -247,7 +247,7 @@ int pg_run_rows(pg_program *program, pg_rows *rows, uint64_t from, uint64_t to, 
         status = c.failed == UINT64_MAX || rows->pass_errors ? PG_OK : PG_FAILED;
         if (program->reduced && !status) add_up(&c);
     }
-    if (c.sums) m->resize(m->context, c.sums, 0);
+    pgi_give(m, c.sums);
     if (block) give_lanes(program, block);
     if (once) pgi_give_registers(program, once);
     return status;

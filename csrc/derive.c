@@ -169,8 +169,7 @@ int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t cou
     const size_t size = graph->nodes.count;
     const pg_memory *m = &e->memory;
     deriver d = {e, graph, at, NULL, NULL, pgi_emit_number(e, 0.0), pgi_emit_number(e, 1.0), forward};
-    int done = (d.adjoint = m->resize(m->context, NULL, (size + 1) * sizeof(pg_id))) &&
-               (d.active = m->resize(m->context, NULL, size + 1));
+    int done = (d.adjoint = pgi_take(m, size, sizeof *d.adjoint)) && (d.active = pgi_take(m, size, 1));
     if (done) mark_active(graph, count, wanted, d.active);
     if (done && forward) go_forward(&d, count, wanted);
     for (size_t k = 0; done && k < graph->outputs.count; k++) {
@@ -181,7 +180,6 @@ int pgi_derive(pg_emitter *e, const pg_graph *graph, const pg_id *at, size_t cou
             for (size_t i = 0; done && i < count; i++) done = append_derivative(&d, wanted[i], outputs);
         }
     }
-    if (d.adjoint) m->resize(m->context, d.adjoint, 0);
-    if (d.active) m->resize(m->context, d.active, 0);
+    pgi_give(m, d.adjoint), pgi_give(m, d.active);
     return done && !e->failed;
 }

@@ -144,7 +144,7 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int pa
     e->memory = *m;
     e->passes = passes;
     e->mask = places - 1;
-    e->seen = m->resize(m->context, NULL, places * sizeof *e->seen);
+    e->seen = pgi_take(m, places, sizeof *e->seen);
     if (!e->seen || !pgi_reserve(m, &e->code, 3 * graph->nodes.count, sizeof *code)) return 0;
     code = e->code.items;
     code[0] = (pg_instruction){.op = PG_OP_leaf};   /* where there are no inputs, and equal to none */
@@ -156,7 +156,7 @@ int pgi_emitter_begin(pg_emitter *e, const pg_graph *graph, pg_id inputs, int pa
 
 void pgi_emitter_close(pg_emitter *e)
 {
-    if (e->seen) e->memory.resize(e->memory.context, e->seen, 0);
+    pgi_give(&e->memory, e->seen);
     e->seen = NULL;
 }
 

@@ -58,7 +58,7 @@ static pg_id emit_list(pg_emitter *e, int op, const pg_id *x, pg_id count, const
 
 int pgi_emit_graph(pg_emitter *e, const pg_graph *graph, pg_id *at)
 {
-    uint8_t *needed = e->memory.resize(e->memory.context, NULL, graph->nodes.count + 1);
+    uint8_t *needed = pgi_take(&e->memory, graph->nodes.count, 1);
     pg_id some[3];
     size_t n;
     if (!needed) return 0;
@@ -78,6 +78,6 @@ int pgi_emit_graph(pg_emitter *e, const pg_graph *graph, pg_id *at)
         else if (pgi_takes_list(r->op)) at[i] = emit_list(e, r->op, PG_IDS(graph->lists) + r->x, r->y, at);
         else at[i] = pgi_emit(e, r->op, at[r->x], arity > 1 ? at[r->y] : 0, arity > 2 ? at[r->w] : 0, r->checked);
     }
-    e->memory.resize(e->memory.context, needed, 0);
+    pgi_give(&e->memory, needed);
     return !e->failed;
 }

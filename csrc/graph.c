@@ -30,7 +30,7 @@ int pgi_reserve(const pg_memory *memory, pg_vector *vector, size_t count, size_t
 
 void pgi_forget(const pg_memory *memory, pg_vector *vector)
 {
-    if (vector->items) memory->resize(memory->context, vector->items, 0);
+    pgi_give(memory, vector->items);
     memset(vector, 0, sizeof *vector);
 }
 
@@ -178,7 +178,7 @@ int pg_graph_read(const pg_graph_size *size, const uint8_t *ops, const uint32_t 
 int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
 {
     const pg_memory *memory = &graph->memory;
-    double *data = memory->resize(memory->context, NULL, (graph->nodes.count + 1) * sizeof *data);
+    double *data = pgi_take(memory, graph->nodes.count, sizeof *data);
     int status = data ? PG_OK : PG_NO_MEMORY;
     *node = 0;
     for (pg_id i = 0; !status && i < graph->nodes.count; i++) {
@@ -196,6 +196,6 @@ int pg_graph_error(const pg_graph *graph, const double *inputs, uint32_t *node)
             if (!r->checked) status = PG_OK;
         }
     }
-    if (data) memory->resize(memory->context, data, 0);
+    pgi_give(memory, data);
     return status;
 }

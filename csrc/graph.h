@@ -10,6 +10,14 @@ enum { PG_MOST = INT32_MAX };           /* elements in a vector: an id leaves a 
 int pgi_reserve(const pg_memory *memory, pg_vector *vector, size_t count, size_t element);
 void pgi_forget(const pg_memory *memory, pg_vector *vector);
 
+/* An array that does not grow, with room for an element more; and back. */
+static inline void *pgi_take(const pg_memory *m, size_t count, size_t element)
+{ return count < SIZE_MAX / element ? m->resize(m->context, NULL, (count + 1) * element) : NULL; }
+static inline void pgi_give(const pg_memory *m, void *block)
+{
+    if (block) m->resize(m->context, block, 0);
+}
+
 static inline void *pgi_extend(const pg_memory *memory, pg_vector *vector, size_t count, size_t element)
 {
     const size_t at = vector->count;

@@ -6,7 +6,7 @@
  * A graph is the recorded nodes, renumbered: the inputs first, operands before results. forward.c emits instructions for
  * its values, lists written out; derive.c those for its derivatives, out of the op table's partials, so that one set of
  * operations computes all. emit.c folds numbers and makes equal instructions one; schedule.c groups what is needed by
- * depth and operation.
+ * depth and operation. compile.c leads all this.
  *
  * Neither changes once it is made; a run has memory of its own. All of it is linear in time and memory, without
  * recursion. */
@@ -81,12 +81,12 @@ struct pg_program {
     pg_memory memory;
     pg_part once, each;
     pg_vector numbers;                  /* double: the first registers; the inputs come next */
-    pg_vector columns; /* pg_id: the inputs that differ from row to row: the first registers of `each` */
-    pg_vector outputs; /* pg_id: registers of the values, then of the derivatives; those of `each` are
-                                           counted on from those of `once` */
+    pg_vector columns;                  /* pg_id: the inputs by row, whose registers are the first of `each` */
+    pg_vector outputs;                  /* pg_id: registers of values, then of derivatives; those of `each` come after
+                                           those of `once` */
     pg_id inputs, values;
-    int reduced; /* whether outputs are added up over the rows */
-    void *idle, *idle_lanes; /* registers of no run, ready for use */
+    int reduced;                        /* whether outputs are added up over the rows */
+    void *idle, *idle_lanes;            /* registers of no run, ready for use */
 };
 
 #define PG_IDS(vector) ((pg_id *)(vector).items)

@@ -18,8 +18,8 @@ void pg_program_free(pg_program *program)
     pgi_forget(&program->memory, &program->numbers);
     pgi_forget(&program->memory, &program->columns);
     pgi_forget(&program->memory, &program->outputs);
-    if (program->idle) program->memory.resize(program->memory.context, program->idle, 0);
-    if (program->idle_lanes) program->memory.resize(program->memory.context, program->idle_lanes, 0);
+    pgi_give(&program->memory, program->idle);
+    pgi_give(&program->memory, program->idle_lanes);
     program->memory.resize(program->memory.context, program, 0);
 }
 
@@ -140,8 +140,7 @@ double *pgi_take_registers(pg_program *program)
     double *registers = pgi_exchange_pointer(&program->idle, NULL);
     if (registers) return registers;
     registers =
-        program->memory.resize(program->memory.context, NULL,
-                               ((size_t)program->once.registers + 2 * (size_t)program->inputs + 1) * sizeof *registers);
+        pgi_take(&program->memory, (size_t)program->once.registers + 2 * (size_t)program->inputs, sizeof *registers);
     if (registers && program->numbers.count)
         memcpy(registers, program->numbers.items, program->numbers.count * sizeof *registers);
     return registers;
@@ -152,7 +151,7 @@ enum { PG_MOST_IDLE = 1 << 22 };        /* registers, 32 MB of them: more are no
 void pgi_give_registers(pg_program *program, double *registers)
 {
     if (program->once.registers <= PG_MOST_IDLE) registers = pgi_exchange_pointer(&program->idle, registers);
-    if (registers) program->memory.resize(program->memory.context, registers, 0);
+    pgi_give(&program->memory, registers);
 }
 
 int pg_run(pg_program *program, const double *inputs, double *outputs)

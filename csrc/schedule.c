@@ -1,6 +1,5 @@
 /* Instructions as a program: those that are needed, products fused with sums, grouped by depth and operation. */
-#include "derive.h"
-#include "forward.h"
+#include "schedule.h"
 
 #include <string.h>
 
@@ -280,14 +279,6 @@ static int make_parts(const placing *p, size_t count)
     return 1;
 }
 
-static void *take(const pg_memory *m, size_t count, size_t element)
-{ return count < SIZE_MAX / element ? m->resize(m->context, NULL, (count + 1) * element) : NULL; }
-
-static void give(const pg_memory *m, void *block)
-{
-    if (block) m->resize(m->context, block, 0);
-}
-
 /* Which instructions depend on a column, an input that differs from row to row. */
 static void mark_varying(const pg_emitter *e, const pg_vector *columns, uint8_t *varies)
 {
@@ -316,13 +307,13 @@ static int accumulate(pg_emitter *e, pg_vector *outputs, uint8_t *varies)
     return 1;
 }
 
-static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
+int pgi_schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
 {
     const size_t size = e->code.count + outputs->count;     /* accumulate adds no more */
     const pg_memory *m = &e->memory;
-    uint32_t *uses = take(m, size, sizeof *uses), *depth = take(m, size, sizeof *depth), *starts = NULL;
-    pg_id *some = take(m, size, sizeof *some), *sorted = take(m, size, sizeof *sorted), *registers = some;
-    uint8_t *varies = take(m, size, 1);
+    uint32_t *uses = pgi_take(m, size, sizeof *uses), *depth = pgi_take(m, size, sizeof *depth), *starts = NULL;
+    pg_id *some = pgi_take(m, size, sizeof *some), *sorted = pgi_take(m, size, sizeof *sorted), *registers = some;
+    uint8_t *varies = pgi_take(m, size, 1);
     int done = uses && depth && some && sorted && varies;
     if (done) {
         mark_varying(e, &p->columns, varies);
@@ -335,7 +326,7 @@ static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
         memset(kinds, 0, sizeof kinds);
         deepest = measure_part(e, uses, varies, 0, 0, depth, kinds);
         if (p->columns.count) deepest = measure_part(e, uses, varies, 1, deepest, depth, kinds);
-        if ((done = (starts = take(m, deepest, sizeof *starts)) != NULL)) {
+        if ((done = (starts = pgi_take(m, deepest, sizeof *starts)) != NULL)) {
             const size_t count = sort(e, varies, depth, deepest, starts, kinds, some, sorted);
             sorted[count] = 0;          /* which is looked at, and not used */
             done = place_leaves(e, p, uses, registers) &&
@@ -344,80 +335,7 @@ static int schedule(pg_emitter *e, pg_vector *outputs, pg_program *p)
     }
     for (size_t k = 0; done && k < outputs->count; k++)
         done = pgi_append(&p->memory, &p->outputs, registers[PG_IDS(*outputs)[k]]);
-    give(m, uses), give(m, depth), give(m, starts), give(m, some), give(m, sorted), give(m, varies);
+    pgi_give(m, uses), pgi_give(m, depth), pgi_give(m, starts), pgi_give(m, some), pgi_give(m, sorted),
+        pgi_give(m, varies);
     return done;
-}
-
-/* -- the whole ------------------------------------------------------------------------------------ */
-
-/* Emits a graph's values and derivatives, and collects the instructions of those that are results. */
-static int emit_all(pg_emitter *e, const pg_graph *graph, size_t count, const uint32_t *wanted, int how,
-                    pg_vector *outputs)
-{
-    const pg_memory *m = &graph->memory;
-    pg_id *at = take(m, graph->nodes.count, sizeof *at);
-    int done = at && pgi_emit_graph(e, graph, at);
-    for (size_t k = 0; done && how & PG_WITH_VALUES && k < graph->outputs.count; k++)
-        done = pgi_append(m, outputs, at[PG_IDS(graph->outputs)[k]]);
-    if (done && (count || how & PG_TANGENTS))
-        done = pgi_derive(e, graph, at, count, wanted, how & PG_TANGENTS, outputs);
-    give(m, at);
-    pgi_emitter_close(e);               /* what is scheduled has its room */
-    return done;
-}
-
-static int are_inputs(const pg_graph *graph, size_t count, const uint32_t *wanted)
-{
-    for (size_t k = 0; k < count; k++)
-        if (wanted[k] >= graph->inputs) return 0;
-    return 1;
-}
-
-pg_program *pg_compile_rows(const pg_graph *graph, size_t count, const uint32_t *wanted, const uint8_t *by_row,
-                            int reduced, int passes)
-{
-    const pg_memory *m = &graph->memory;
-    pg_program *p = are_inputs(graph, count, wanted) ? m->resize(m->context, NULL, sizeof *p) : NULL;
-    pg_vector outputs = {NULL, 0, 0};
-    pg_emitter e;
-    int done = 1;
-    if (!p) return NULL;
-    *p = (pg_program){.memory = *m, .inputs = graph->inputs, .reduced = reduced};
-    p->values = (pg_id)graph->outputs.count - graph->derivatives;
-    for (pg_id i = 0; done && by_row && i < graph->inputs; i++)
-        if (by_row[i]) done = pgi_append(m, &p->columns, i);
-    if (!pgi_emitter_begin(&e, graph, graph->inputs, passes) || !done ||
-        !emit_all(&e, graph, count, wanted, PG_WITH_VALUES, &outputs) || !schedule(&e, &outputs, p)) {
-        pg_program_free(p);
-        p = NULL;
-    }
-    pgi_emitter_end(&e);
-    pgi_forget(m, &outputs);
-    return p;
-}
-
-pg_program *pg_compile(const pg_graph *graph, size_t count, const uint32_t *wanted, int passes)
-{ return pg_compile_rows(graph, count, wanted, NULL, 0, passes); }
-
-pg_graph *pg_derive(const pg_graph *graph, size_t count, const uint32_t *wanted, int how)
-{
-    const size_t inputs = graph->inputs + (how & PG_TANGENTS ? count : 0);
-    const int fits = inputs < PG_NONE && are_inputs(graph, count, wanted);
-    pg_graph *derived = fits ? pgi_graph_new(&graph->memory) : NULL;
-    pg_emitter e;
-    if (!derived) return NULL;
-    derived->inputs = (pg_id)inputs;
-    if (pgi_emitter_begin(&e, graph, (pg_id)inputs, PG_ALL_PASSES) &&
-        emit_all(&e, graph, count, wanted, how, &derived->outputs)) {
-        derived->nodes = e.code;            /* instructions are nodes of a graph */
-        derived->derivatives = (pg_id)derived->outputs.count;
-        if (how & PG_WITH_VALUES) derived->derivatives -= (pg_id)graph->outputs.count - graph->derivatives;
-        e.code = (pg_vector){NULL, 0, 0};
-    }
-    else {
-        pg_graph_free(derived);
-        derived = NULL;
-    }
-    pgi_emitter_end(&e);
-    return derived;
 }

@@ -41,7 +41,7 @@ arena graph
 emit run lanes.h
 forward derive lanes_kernel
 schedule lanes.c lanes_avx2
-batch
+compile batch
 record pass optim freeze
 call
 api

@@ -254,7 +254,7 @@ class Compiled:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{getattr(self, '__name__', 'a compiled function')}(): {error}") from None
+            raise TypeError(f"{getattr(self, '__name__', 'a compiled function')}: {error}") from None
         bound.apply_defaults()
         return bound.args, bound.kwargs
 

@@ -1293,3 +1293,12 @@ def test_programs_go_without_a_collection(no_leak):
         assert [program() for program in programs] == [None] * 4
     finally:
         gc.enable()
+
+
+def test_an_error_of_a_call_names_the_function():
+    @pygrad.compile
+    def scaled(x):
+        return 2.0 * x
+
+    with pytest.raises(TypeError, match=r"^scaled: too many positional arguments$"):
+        scaled(1.0, 2.0)

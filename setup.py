@@ -15,6 +15,7 @@ native = Extension(
     depends=[*sorted(glob("csrc/cpython/*.h")), *build["HEADERS"]],
     include_dirs=["csrc"],
     extra_compile_args=build["COMPILE_ARGUMENTS"],
+    extra_link_args=build["LINK_ARGUMENTS"],
     optional=True,  # where it does not compile the cffi backend serves, and pygrad.backend says so
 )
 

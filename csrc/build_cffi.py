@@ -6,6 +6,7 @@ The declarations are read from csrc/pygrad.h itself, so that each prototype stan
 from __future__ import annotations
 
 import json
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,15 @@ HEADERS = sorted(f"csrc/{path.name}" for path in [*CSRC.glob("*.h"), *CSRC.glob(
 #: wherever they stand, or a program would not give what the eager run gives. Loops over lanes are marked for the
 #: vectorizer (`omp simd`), which needs nothing at run time. MSVC knows C11 when told to.
 COMPILE_ARGUMENTS = ["-fvisibility=hidden", "-ffp-contract=off", "-fopenmp-simd", "-Wno-pass-failed"]
+#: What an extension does not use is left out: the native one reaches programs through this one.
+LINK_ARGUMENTS: list[str] = []
 if sysconfig.get_platform().startswith("win"):
     COMPILE_ARGUMENTS = ["/std:c11"]
+elif sys.platform == "linux":
+    COMPILE_ARGUMENTS += ["-ffunction-sections", "-fdata-sections"]
+    LINK_ARGUMENTS = ["-Wl,--gc-sections"]
+elif sys.platform == "darwin":
+    LINK_ARGUMENTS = ["-Wl,-dead_strip"]
 
 
 def declarations() -> str:
@@ -94,5 +102,6 @@ ffi.set_source(
     depends=HEADERS,
     include_dirs=["csrc"],
     extra_compile_args=COMPILE_ARGUMENTS,
+    extra_link_args=LINK_ARGUMENTS,
     **(FREE_THREADED if sysconfig.get_config_var("Py_GIL_DISABLED") else {}),
 )

@@ -405,6 +405,7 @@ def test_the_interpreter_ends_in_silence(program):
         capture_output=True,
         text=True,
         env=os.environ,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -113,7 +113,10 @@ def test_an_interrupt_at_each_line(story, monkeypatch):
         assert pygrad.live_nodes() - before <= NODES_LOST
         between = pygrad.live_nodes()
         hoard = [keeper * 2.0 for _ in range(10)]  # with two nodes each
-        assert pygrad.live_nodes() - between == 20 and hoard[0]._prev >= {keeper}
+        added = pygrad.live_nodes() - between
+        # elsewhere a collection may come in between, and take what the story left
+        assert added == 20 or (added < 20 and sys.implementation.name != "cpython")
+        assert hoard[0]._prev >= {keeper}
         del hoard
         if sys.implementation.name == "cpython":
             assert pygrad.live_nodes() == between

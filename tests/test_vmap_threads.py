@@ -133,6 +133,14 @@ class InterruptedLibrary:
         return status
 
 
+@pytest.fixture(autouse=True)
+def interrupts():
+    """KeyboardInterrupt is raised where the tests run in the background too: there a shell ignores its signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "raise_signal") or os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("reduce", [None, "sum"])
 def test_an_interrupt_between_chunks(reduce, monkeypatch, no_leak):
@@ -158,6 +166,7 @@ import signal, threading
 import numpy as np
 import pygrad
 from pygrad import vmap
+signal.signal(signal.SIGINT, signal.default_int_handler)
 started = threading.Event()
 @pygrad.compile
 def f(x):
